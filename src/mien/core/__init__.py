@@ -1,0 +1,1 @@
+"""Foundations: cameras, geometry, checkpoints, assets, devices, errors. Imports nothing else of mien."""
