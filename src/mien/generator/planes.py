@@ -1,0 +1,83 @@
+"""Tri-planes over the canonical chart: (u, v), (u, height) and (v, height); u wraps around."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True, eq=False)
+class Planes:
+    """Feature planes of B heads with C channels; features of the three are added."""
+
+    uv: Float[Tensor, "batch channel v u"]
+    uh: Float[Tensor, "batch channel h u2"]
+    vh: Float[Tensor, "batch channel h2 v2"]
+    hair_height: Float[Tensor, "batch 1 v3 u3"] | None = None
+    """A tuned head's own outer surface of the hair over the chart (EG3D units), not the decoded one."""
+
+    @cached_property
+    def wrapped_uv(self) -> Tensor:
+        """The (u, v) plane with one column of the other end on each side; kept, as every lookup reads it."""
+        return wrap(self.uv)
+
+    @cached_property
+    def wrapped_uh(self) -> Tensor:
+        """The (u, height) plane, likewise."""
+        return wrap(self.uh)
+
+    @cached_property
+    def wrapped_height(self) -> Tensor | None:
+        """The tuned hair height, likewise."""
+        return None if self.hair_height is None else wrap(self.hair_height)
+
+
+def resize(plane: Float[Tensor, "batch channel v u"], size: int) -> Float[Tensor, "batch channel v2 u2"]:
+    """Bilinear resize of a square (u, v) plane that wraps in u."""
+    if plane.shape[-1] == size:
+        return plane
+    width = plane.shape[-1]
+    scale = size // width
+    padded = torch.cat([plane[..., -1:], plane, plane[..., :1]], -1)
+    big = F.interpolate(padded, scale_factor=(scale, scale), mode="bilinear", align_corners=False)
+    return big[..., scale:-scale]
+
+
+def sample_planes(
+    planes: Planes, points: Float[Tensor, "batch point 3"]
+) -> Float[Tensor, "batch point channel"]:
+    """Summed bilinear features at plane coordinates (u, v, height)."""
+    u, v, h = points.unbind(-1)
+    u = torch.remainder(u + 1, 2.0) - 1
+    return (
+        _lookup(planes.wrapped_uv, _wrapped(u, planes.uv), v)
+        + _lookup(planes.wrapped_uh, _wrapped(u, planes.uh), h)
+        + _lookup(planes.vh, v, h)
+    )
+
+
+def sample_height(planes: Planes, points: Float[Tensor, "batch point 3"]) -> Float[Tensor, "batch point"]:
+    """Tuned hair height at plane coordinates; only for planes that have one."""
+    assert planes.hair_height is not None
+    assert planes.wrapped_height is not None
+    u = torch.remainder(points[..., 0] + 1, 2.0) - 1
+    return _lookup(planes.wrapped_height, _wrapped(u, planes.hair_height), points[..., 1])[..., 0]
+
+
+def wrap(plane: Float[Tensor, "batch channel y u"]) -> Float[Tensor, "batch channel y u2"]:
+    """One column of the other end on each side."""
+    return torch.cat([plane[..., -1:], plane, plane[..., :1]], -1)
+
+
+def _wrapped(u: Tensor, plane: Tensor) -> Tensor:
+    width = plane.shape[-1]
+    return u * (width / (width + 2))
+
+
+def _lookup(plane: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    grid = torch.stack([x, y], -1)[:, :, None]
+    out = F.grid_sample(plane, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return out[..., 0].transpose(1, 2)

@@ -1,0 +1,173 @@
+"""Random heads of the generator, and views of a head: picture, depth, normals, contact sheet."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mien.core.atomic import check_output
+from mien.core.camera import Camera
+from mien.core.progress import progress
+from mien.generator.model import Generator, load_generator
+from mien.generator.planes import Planes
+from mien.generator.render import HairShell, PosedHead, RenderOutput, make_hair_shell, pose_head, render
+from mien.io.images import PICTURE_SUFFIXES, write_image
+from mien.morphable.carry import make_carrier
+from mien.morphable.model import MorphableModel, load_head_model
+
+IDENTITY_STD: Final = 0.8
+"""Spread of the identity coefficients of random heads, as in the training set."""
+SHEET_YAWS_DEG: Final = (-45.0, -20.0, 0.0, 20.0, 45.0)
+RENDER_PX: Final = 128
+PAPER: Final = 0.85
+NEAR_GREY, FAR_GREY = 2.35, 3.0  # distances shown white and black
+GAP_PX: Final = 3
+
+
+@dataclass(frozen=True, eq=False)
+class RandomHead:
+    """A person who does not exist."""
+
+    identity: Float[Tensor, " component"]
+    w: Float[Tensor, " w"]
+
+
+@dataclass(frozen=True, eq=False)
+class StillHead:
+    """A person with one expression, ready to be seen from anywhere."""
+
+    generator: Generator
+    planes: Planes
+    posed: PosedHead
+    shell: HairShell | None
+
+    def view(self, camera: Camera, size_px: int = RENDER_PX) -> RenderOutput:
+        """The rendered view, before super-resolution."""
+        return render(self.generator, self.planes, self.posed, camera, size_px, size_px, shell=self.shell)
+
+    def picture(self, camera: Camera, size_px: int = RENDER_PX) -> Float[Tensor, "4 height width"]:
+        """The final picture, twice as large as the rendered view: premultiplied RGBA."""
+        return enlarge(self.generator, self.view(camera, size_px))
+
+
+def random_heads(
+    generator: Generator, model: MorphableModel, count: int, *, truncation: float = 0.7, seed: int = 0
+) -> list[RandomHead]:
+    """Draw people: latents from the mapping network, shapes from the head model.
+
+    The k-th depends on the seed only, not on `count`.
+    """
+    heads = []
+    for k in range(count):
+        random = torch.Generator().manual_seed(seed * 100003 + k)
+        w = generator.sample_w(1, truncation=truncation, generator=random)[0]
+        heads.append(RandomHead(torch.randn(model.component_count, generator=random) * IDENTITY_STD, w))
+    return heads
+
+
+def still_head(
+    generator: Generator,
+    model: MorphableModel,
+    identity: Float[Tensor, " component"],
+    w: Float[Tensor, " w"],
+    expression: Float[Tensor, "52"] | None = None,
+) -> StillHead:
+    """A person at rest (or with an expression) in the head frame."""
+    expression = torch.zeros(52) if expression is None else expression
+    carrier = make_carrier(model, model.vertices(identity, torch.zeros(52)))
+    with torch.no_grad():
+        planes = generator.planes(w[None], expression[None])
+        shell = make_hair_shell(generator, planes, model, carrier)
+    return StillHead(generator, planes, pose_head(model, identity, expression, carrier), shell)
+
+
+def rgba_of(out: RenderOutput) -> Float[Tensor, "4 height width"]:
+    """Premultiplied colour and alpha."""
+    return torch.cat([out.rgb, out.alpha[..., None]], -1).permute(2, 0, 1)
+
+
+def enlarge(generator: Generator, out: RenderOutput) -> Float[Tensor, "4 height width"]:
+    """Super-resolution of a view: twice the size, premultiplied RGBA."""
+    with torch.no_grad():
+        return torch.as_tensor(generator.superres(rgba_of(out)[None])[0])
+
+
+def surface_normals(depth: Float[Tensor, "height width"], camera: Camera) -> Float[Tensor, "height width 3"]:
+    """Unit normals (world) of a map of distances along the rays; zero at edges and where nothing is seen."""
+    rays = camera.rays(*depth.shape)
+    points = rays.origins + rays.directions * depth[..., None]
+    dx = points[1:-1, 2:] - points[1:-1, :-2]
+    dy = points[:-2, 1:-1] - points[2:, 1:-1]
+    normal = torch.nn.functional.normalize(torch.linalg.cross(dx, dy), dim=-1)
+    seen = depth > 0
+    whole = seen[1:-1, 2:] & seen[1:-1, :-2] & seen[:-2, 1:-1] & seen[2:, 1:-1]
+    out = torch.zeros(*depth.shape, 3)
+    out[1:-1, 1:-1] = normal * whole[..., None]
+    return out
+
+
+def to_uint8(rgb: Float[Tensor, "height width 3"]) -> NDArray[np.uint8]:
+    """[0, 1] to 8 bit."""
+    return (rgb.clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy()
+
+
+def over_paper(
+    rgba: Float[Tensor, "4 height width"], paper: float = PAPER
+) -> Float[Tensor, "height width 3"]:
+    """Premultiplied RGBA over a grey."""
+    return (rgba[:3] + (1 - rgba[3:]) * paper).permute(1, 2, 0)
+
+
+def depth_picture(out: RenderOutput) -> Float[Tensor, "height width 3"]:
+    """Near is white, far is dark, nothing is black."""
+    shown = ((FAR_GREY - out.depth) / (FAR_GREY - NEAR_GREY)).clamp(0, 1) * (out.alpha > 0.5)
+    return shown[..., None].expand(-1, -1, 3)
+
+
+def normal_picture(out: RenderOutput, camera: Camera) -> Float[Tensor, "height width 3"]:
+    """Normals in camera axes as colours: red right, green up, blue towards the viewer."""
+    axes = camera.R_world_camera * torch.tensor([1.0, -1.0, -1.0])
+    normal = surface_normals(out.depth * (out.alpha > 0.5), camera)
+    return (normal @ axes + 1) / 2 * (normal.abs().sum(-1, keepdim=True) > 0)
+
+
+def join_pictures(rows: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.uint8]:
+    """Rows of pictures of one size in a white frame."""
+    pad = ((GAP_PX, 0), (GAP_PX, 0), (0, 0))
+    lines = [np.concatenate([np.pad(p, pad, constant_values=255) for p in row], 1) for row in rows]
+    sheet = np.concatenate(lines, 0)
+    return np.pad(sheet, ((0, GAP_PX), (0, GAP_PX), (0, 0)), constant_values=255)
+
+
+def head_row(head: StillHead, yaws_deg: Sequence[float] = SHEET_YAWS_DEG) -> list[NDArray[np.uint8]]:
+    """Turned views, then depth and normals of the frontal view; all of 2 * RENDER_PX pixels a side."""
+    pictures = [over_paper(head.picture(Camera.orbit(math.radians(yaw), 0.0))) for yaw in yaws_deg]
+    front = Camera.orbit(0.0, 0.0)
+    out = head.view(front, 2 * RENDER_PX)
+    return [to_uint8(p) for p in (*pictures, depth_picture(out), normal_picture(out, front))]
+
+
+def sample_sheet(
+    generator: Generator, *, count: int = 8, truncation: float = 0.7, seed: int = 0
+) -> NDArray[np.uint8]:
+    """Random heads, one a row: five yaw angles, depth and normals."""
+    model = load_head_model()
+    heads = random_heads(generator, model, count, truncation=truncation, seed=seed)
+    rows = [head_row(still_head(generator, model, h.identity, h.w)) for h in progress(heads, desc="heads")]
+    return join_pictures(rows)
+
+
+def write_samples(
+    output: Path, *, count: int = 8, truncation: float = 0.7, seed: int = 0, weights: Path | None = None
+) -> None:
+    """`mien sample`: a contact sheet of random heads of mien-base, or of the generator file `weights`."""
+    check_output(output, suffixes=PICTURE_SUFFIXES, inputs=() if weights is None else (weights,))
+    generator = load_generator(weights)
+    write_image(output, sample_sheet(generator, count=count, truncation=truncation, seed=seed))

@@ -1,0 +1,149 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from mien.core.camera import Camera
+from mien.core.geometry import axis_angle_to_matrix
+from mien.generator.model import Generator
+from mien.generator.planes import Planes
+from mien.generator.render import (
+    HairShell,
+    PosedHead,
+    hair_field,
+    make_hair_shell,
+    over_background,
+    pose_head,
+    render,
+    trace_hair,
+)
+from mien.generator.samples import StillHead, still_head
+from mien.generator.volume import MarchConfig, march
+from mien.morphable.carry import HeadMotion
+from mien.morphable.model import CHIN_LANDMARK, MorphableModel
+
+SIZE = 48
+SLOW = MarchConfig(40, 40)
+
+
+@pytest.fixture(scope="session")
+def head(known, model: MorphableModel) -> StillHead:  # type: ignore[no-untyped-def]
+    return still_head(known.generator, model, torch.from_numpy(known.heads[1].identity), known.codes[1])
+
+
+def camera(yaw_deg: float = 25.0) -> Camera:
+    return Camera.orbit(math.radians(yaw_deg), 0.1)
+
+
+def psnr(a: Tensor, b: Tensor) -> float:
+    return float(-10 * torch.log10((a - b).square().mean() + 1e-12))
+
+
+def test_the_heads_have_hair(head: StillHead) -> None:
+    assert head.shell is not None
+    assert head.view(camera(), SIZE).hair_alpha.mean() > 0.02
+
+
+@pytest.mark.parametrize("yaw_deg", [0, 60, 180])
+def test_fast_path_agrees_with_the_reference(head: StillHead, yaw_deg: float) -> None:
+    fast = head.view(camera(yaw_deg), SIZE)
+    slow = render(
+        head.generator, head.planes, head.posed, camera(yaw_deg), SIZE, SIZE, path="reference",
+        march_config=SLOW,
+    )  # fmt: skip
+    assert psnr(fast.rgb, slow.rgb) > 30
+    assert psnr(fast.alpha, slow.alpha) > 30
+    both = (fast.alpha > 0.99) & (slow.alpha > 0.99)
+    assert (fast.depth - slow.depth)[both].abs().median() < 0.005
+
+
+def test_moving_the_head_moves_both_paths(head: StillHead, model: MorphableModel) -> None:
+    chin_y = float(model.landmarks(model.mean)[CHIN_LANDMARK, 1])
+    R = axis_angle_to_matrix(torch.tensor([0.0, 0.4, 0.0]))
+    motion = HeadMotion(R, torch.tensor([0.02, 0.0, 0.0]), model.neck_joint, chin_y)
+    vertices = motion.apply(torch.from_numpy(head.posed.vertices)).numpy()
+    posed = PosedHead(model, vertices, head.posed.carrier, motion)
+    fast = render(head.generator, head.planes, posed, camera(0), SIZE, SIZE, shell=head.shell)
+    slow = render(
+        head.generator, head.planes, posed, camera(0), SIZE, SIZE, path="reference",
+        march_config=SLOW,
+    )  # fmt: skip
+    assert psnr(fast.rgb, slow.rgb) > 28
+    assert psnr(fast.rgb, head.view(camera(0), SIZE).rgb) < 28
+
+
+def test_rendering_is_deterministic_and_premultiplied(head: StillHead) -> None:
+    first, second = head.view(camera(), SIZE), head.view(camera(), SIZE)
+    assert torch.equal(first.rgb, second.rgb)
+    assert torch.equal(first.depth, second.depth)
+    assert ((first.alpha >= 0) & (first.alpha <= 1 + 1e-5)).all()
+    assert (first.rgb <= first.alpha[..., None] + 1e-5).all()
+    assert (first.depth[first.alpha < 1e-3] == 0).all()
+    background = torch.rand(SIZE, SIZE, 3, generator=torch.Generator().manual_seed(0))
+    shown = over_background(first, background)
+    assert torch.equal(shown[first.alpha == 0], background[first.alpha == 0])
+
+
+def test_a_mask_only_leaves_rays_out(head: StillHead) -> None:
+    mask = np.zeros((SIZE, SIZE), bool)
+    mask[10:40, 20:50] = True
+    args = (head.generator, head.planes, head.posed, camera(), SIZE, SIZE)
+    part, whole = render(*args, shell=head.shell, mask=mask), render(*args, shell=head.shell)
+    torch.testing.assert_close(part.rgb[mask], whole.rgb[mask])
+    assert (part.alpha[~mask] == 0).all()
+
+
+def test_without_hair_there_is_no_shell(head: StillHead, model: MorphableModel) -> None:
+    bald = Planes(head.planes.uv, head.planes.uh, head.planes.vh, torch.full((1, 1, 64, 64), -0.1))
+    assert make_hair_shell(head.generator, bald, model, head.posed.carrier) is None
+    out = render(head.generator, bald, head.posed, camera(), SIZE, SIZE)
+    assert (out.hair_alpha == 0).all()
+    assert set(out.alpha.unique().tolist()) == {0.0, 1.0}
+
+
+def rays(count: int = 300) -> tuple[Tensor, Tensor]:
+    r = camera().rays(SIZE, SIZE)
+    pick = torch.randperm(SIZE * SIZE, generator=torch.Generator().manual_seed(0))[:count]
+    return r.origins.reshape(-1, 3)[pick], r.directions.reshape(-1, 3)[pick]
+
+
+def test_traced_weights_are_the_rendered_hair(head: StillHead) -> None:
+    r = camera().rays(SIZE, SIZE)
+    origins, directions = r.origins.reshape(-1, 3), r.directions.reshape(-1, 3)
+    nothing_behind = torch.full((SIZE * SIZE,), 3.3)
+    shell: HairShell | None = head.shell
+    trace = trace_hair(head.generator, head.planes, head.posed, origins, directions, nothing_behind, shell)
+    assert ((trace.alpha >= 0) & (trace.alpha <= 1 + 1e-5)).all()
+    hair = head.view(camera(), SIZE).hair_alpha.flatten()
+    assert (trace.alpha[hair > 0.95] > 0.6).float().mean() > 0.95
+    hair_rgb = head.generator.decode(head.planes, trace.planes.reshape(1, -1, 3)).hair_rgb
+    mixed = (trace.weight[..., None] * hair_rgb.view(*trace.weight.shape, 3)).sum(1)
+    seen = (trace.alpha > 0.99) & (hair > 0.99)
+    difference = (mixed - head.view(camera(), SIZE).rgb.reshape(-1, 3))[seen].abs()
+    assert difference.mean() < 0.005
+    assert difference.max() < 0.1
+
+
+def test_gradients_through_the_reference_are_finite(head: StillHead, known) -> None:  # type: ignore[no-untyped-def]
+    origins, directions = rays()
+    w = known.codes[:1].clone().requires_grad_()
+    planes = known.generator.planes(w, torch.zeros(1, 52))
+    far = torch.full((1, len(origins)), 3.2)
+    field = hair_field(known.generator, planes, head.posed)
+    out = march(field, origins[None], directions[None], torch.full_like(far, 2.15), far, MarchConfig(16, 12))
+    (out.rgb.sum() + out.alpha.sum() + out.depth.sum()).backward()
+    assert w.grad is not None
+    assert torch.isfinite(w.grad).all()
+    assert w.grad.abs().max() > 0
+
+
+def test_expression_moves_the_mesh(known, model: MorphableModel, head: StillHead) -> None:  # type: ignore[no-untyped-def]
+    generator: Generator = known.generator
+    smile = torch.zeros(52).index_fill(0, torch.tensor([23, 24]), 1.0)
+    posed = pose_head(model, torch.from_numpy(known.heads[0].identity), smile, head.posed.carrier)
+    plain = pose_head(model, torch.from_numpy(known.heads[0].identity), torch.zeros(52), head.posed.carrier)
+    assert np.abs(posed.vertices - plain.vertices).max() > 1e-3
+    assert posed.vertices.dtype == np.float32
+    assert generator.planes(known.codes[:1], smile[None]).uv.shape[1] == 12
