@@ -1,0 +1,127 @@
+"""The avatar file: everything commands need of a person, made once from one photo."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from mien.core.checkpoint import read_safetensors, require_keys, write_safetensors
+from mien.core.errors import CheckpointError
+from mien.generator.decoder import OUTPUTS
+from mien.inversion.hair import LEVELS
+from mien.inversion.invert import Inversion
+from mien.inversion.residual import SIZE
+from mien.morphable.crop import CropRegion
+from mien.morphable.fit import FaceFit, orbit_camera
+
+KIND: Final = "avatar"
+HEIGHT_SIZE: Final = LEVELS[-1]
+_FIXED: Final[dict[str, tuple[int | None, ...]]] = {
+    "w": (None,),
+    "residual": (OUTPUTS, SIZE, SIZE),
+    "hair_height": (HEIGHT_SIZE, HEIGHT_SIZE),
+    "identity": (80,),
+    "expression": (52,),
+    "R_camera_head": (3, 3),
+    "landmarks_px": (478, 2),
+    "crop": (3,),
+    "response_values": (52, None),
+    "response_crosstalk": (52, 52),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Avatar:
+    """One person: latent, tuned planes, fit, pictures, provenance. Height x width is the working size."""
+
+    inversion: Inversion
+    fit: FaceFit
+    """In pixels of the working picture."""
+    photo: UInt8[Tensor, "height width 3"]
+    """The photo at working size."""
+    alpha: UInt8[Tensor, "height width"]
+    """Of the person in it."""
+    plate: UInt8[Tensor, "height width 3"]
+    """The photo without what moves: the head is in-painted, chest and background are the photo's."""
+    background: UInt8[Tensor, "height width 3"]
+    """The photo without the person."""
+    response_values: Float[Tensor, "52 knot"]
+    """What a tracker measures on renders of each coefficient; see `mien.animation.response`."""
+    response_crosstalk: Float[Tensor, "52 52"]
+    provenance: dict[str, Any]
+    """Name and SHA-256 of the photo, options, versions, the generator's SHA-256."""
+
+
+def save_avatar(path: Path, avatar: Avatar) -> None:
+    """Write an avatar, whole or not at all."""
+    fit, inversion = avatar.fit, avatar.inversion
+    tensors = {
+        "w": inversion.w,
+        "residual": inversion.residual.half(),
+        "hair_height": inversion.hair_height,
+        "identity": fit.identity,
+        "expression": fit.expression,
+        "R_camera_head": fit.R_camera_head,
+        "landmarks_px": fit.landmarks_px,
+        "crop": torch.tensor(
+            [fit.crop.centre_x_px, fit.crop.centre_y_px, fit.crop.side_px], dtype=torch.float64
+        ),
+        "photo": avatar.photo,
+        "alpha": avatar.alpha,
+        "plate": avatar.plate,
+        "background": avatar.background,
+        "response_values": avatar.response_values,
+        "response_crosstalk": avatar.response_crosstalk,
+    }
+    header = {"kind": KIND, "provenance": avatar.provenance, "residual_error": fit.residual}
+    write_safetensors(path, tensors, header)
+
+
+def load_avatar(path: Path) -> Avatar:
+    """Read an avatar; CheckpointError says what is wrong with a file that is none."""
+    checkpoint = read_safetensors(path, kind=KIND)
+    t, header = checkpoint.tensors, checkpoint.header
+    _require_sound(t, path)
+    if not isinstance(header.get("provenance"), dict):
+        raise CheckpointError(
+            f"{path} has no provenance in its header; make the avatar again with `mien invert`."
+        )
+    x, y, side = t["crop"].tolist()
+    R = t["R_camera_head"]
+    fit = FaceFit(
+        identity=t["identity"], expression=t["expression"], R_camera_head=R, camera=orbit_camera(R),
+        crop=CropRegion(x, y, side), residual=float(header.get("residual_error", 0.0)),
+        landmarks_px=t["landmarks_px"],
+    )  # fmt: skip
+    inversion = Inversion(t["w"], t["residual"].float(), t["hair_height"], t["expression"])
+    pictures = (t["photo"], t["alpha"], t["plate"], t["background"])
+    response = (t["response_values"], t["response_crosstalk"])
+    return Avatar(inversion, fit, *pictures, *response, header["provenance"])
+
+
+def _require_sound(tensors: dict[str, Tensor], path: Path) -> None:
+    """Names, shapes, types and finite numbers, or CheckpointError."""
+    photo = tensors.get("photo")
+    height, width = photo.shape[:2] if photo is not None and photo.ndim == 3 else (None, None)
+    size: dict[str, tuple[int | None, ...]] = dict.fromkeys(
+        ("photo", "plate", "background"), (height, width, 3)
+    )
+    require_keys(tensors, _FIXED | size | {"alpha": (height, width)}, source=str(path))
+    for name, tensor in tensors.items():
+        picture = name in size or name == "alpha"
+        if picture != (tensor.dtype == torch.uint8) or not (picture or tensor.is_floating_point()):
+            raise CheckpointError(
+                f"{path} holds {name} as {tensor.dtype}, which mien does not write; invert the photo again."
+            )
+        if not picture and not bool(tensor.isfinite().all()):
+            raise CheckpointError(
+                f"{path} holds numbers in {name} that are not finite; it is damaged: invert the photo again."
+            )
+
+
+def frame_size(avatar: Avatar) -> tuple[int, int]:
+    """Height and width of the working picture."""
+    return int(avatar.photo.shape[0]), int(avatar.photo.shape[1])

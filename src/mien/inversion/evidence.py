@@ -1,0 +1,196 @@
+"""What one photo says about a head: per pixel its ray, colour, body point, and whether it shows hair.
+
+Hair is told from skin and clothes by colour: hair is learnt from the person's pixels that no part of the
+fitted head explains (above the chin), skin from the face below the brows.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from mien.core.camera import Camera
+from mien.morphable.fit import FaceFit
+from mien.morphable.landmarks import BROW_LEFT, BROW_RIGHT, EYELIDS_LEFT, EYELIDS_RIGHT, FACE_OVAL, LIPS_INNER
+from mien.morphable.model import PARTS, MorphableModel
+from mien.morphable.raster import RayScene, interpolate, interpolate_corners, vertex_normals
+from mien.tracking.colors import foreground_colors
+
+ROI_MARGIN: Final = 0.22  # of the crop's side, on each side
+CHIN: Final = 152
+FRONT_U: Final = 0.42  # throat and chest within about 50 degrees of the front are not taken for hair
+HISTOGRAM_BINS: Final = 40
+MIN_HAIR_SHARE: Final = 0.02  # of the face's area; less is no hair
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoEvidence:
+    """N pixels of the region of interest, row major over H x W."""
+
+    box_px: tuple[int, int, int, int]
+    """x0, y0, x1, y1 of the region in the photo."""
+    camera: Camera
+    """Of the region of interest."""
+    origins: Float[Tensor, "pixel 3"]
+    directions: Float[Tensor, "pixel 3"]
+    rgb: Float[Tensor, "pixel 3"]
+    """Foreground colours in [0, 1], not premultiplied."""
+    alpha: Float[Tensor, " pixel"]
+    body_hit: Tensor  # bool [pixel]
+    body_depth: Float[Tensor, " pixel"]
+    body_planes: Float[Tensor, "pixel 3"]
+    facing: Float[Tensor, " pixel"]
+    """Cosine between the body's normal and the view."""
+    hair: Float[Tensor, " pixel"]
+    """Share of hair (or of anything worn on the head or shoulders) in the pixel."""
+    colour_weight: Float[Tensor, " pixel"]
+    """How far the pixel's colour may be trusted for the body point under it, if no hair is in front."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """H, W."""
+        x0, y0, x1, y1 = self.box_px
+        return y1 - y0, x1 - x0
+
+
+def region_of_interest(fit: FaceFit, width_px: int, height_px: int) -> tuple[int, int, int, int]:
+    """The crop with a margin, clipped to the photo."""
+    (x, y), side = fit.crop.corner_px, fit.crop.side_px
+    m = ROI_MARGIN * side
+    return (
+        max(int(x - m), 0), max(int(y - m), 0),
+        min(int(np.ceil(x + side + m)), width_px), min(int(np.ceil(y + side + m)), height_px),
+    )  # fmt: skip
+
+
+def region_camera(camera: Camera, size: tuple[int, int], box: tuple[int, int, int, int]) -> Camera:
+    """The camera of a box of an image of size (width, height)."""
+    K = camera.intrinsics.clone()
+    for axis, (low, high) in enumerate(((box[0], box[2]), (box[1], box[3]))):
+        K[axis, axis] = K[axis, axis] * size[axis] / (high - low)
+        K[axis, 2] = (K[axis, 2] * size[axis] - low) / (high - low)
+    return Camera(camera.T_world_camera, K)
+
+
+def gather_evidence(rgb: np.ndarray, alpha: np.ndarray, fit: FaceFit, model: MorphableModel) -> PhotoEvidence:
+    """Look at a photo (uint8 [H, W, 3], alpha float32 [H, W]) through the fitted head."""
+    height, width = rgb.shape[:2]
+    box = region_of_interest(fit, width, height)
+    x0, y0, x1, y1 = box
+    camera = region_camera(fit.photo_camera(width, height), (width, height), box)
+    crop_alpha = alpha[y0:y1, x0:x1]
+    colours = foreground_colors(rgb[y0:y1, x0:x1], crop_alpha)
+    rays = camera.rays(y1 - y0, x1 - x0)
+    origins, directions = rays.origins.reshape(-1, 3), rays.directions.reshape(-1, 3)
+    vertices = fit.vertices(model).numpy()
+    hits = RayScene(vertices, model.faces_np).cast(origins.numpy(), directions.numpy())
+    normal = interpolate(vertex_normals(vertices, model.faces_np), model.faces_np, hits)
+    facing = np.abs((normal * directions.numpy()).sum(1)) * hits.hit
+    part = np.where(hits.hit, model.part_of_face.numpy()[np.maximum(hits.face, 0)], -1).reshape(
+        y1 - y0, x1 - x0
+    )
+    landmarks = fit.landmarks_px.numpy() - np.array([x0, y0])
+    planes = interpolate_corners(model.canonical_corners.numpy(), hits).astype(np.float32)
+    front = (np.abs(planes[:, 0]) < FRONT_U).reshape(part.shape) & (part >= 0)
+    hair = hair_share(colours, crop_alpha, part, front, landmarks)
+    trust = _colour_trust(part, landmarks, crop_alpha)
+    flat = torch.from_numpy
+    return PhotoEvidence(
+        box_px=box, camera=camera, origins=origins, directions=directions,
+        rgb=flat(colours.reshape(-1, 3).astype(np.float32) / 255),
+        alpha=flat(crop_alpha.reshape(-1).astype(np.float32)),
+        body_hit=flat(hits.hit), body_depth=flat(hits.depth),
+        body_planes=flat(planes),
+        facing=flat(facing.astype(np.float32)), hair=flat(hair.reshape(-1)),
+        colour_weight=flat((trust.reshape(-1) * facing).astype(np.float32)),
+    )  # fmt: skip
+
+
+def polygon_mask(shape: tuple[int, int], points: np.ndarray) -> np.ndarray:
+    """Bool [H, W] inside a polygon (pixels)."""
+    image = np.zeros(shape, np.uint8)
+    cv2.fillPoly(image, [np.round(points * 16).astype(np.int32)], 1, shift=4)
+    return image.astype(bool)
+
+
+def hair_share(
+    rgb: np.ndarray, alpha: np.ndarray, part: np.ndarray, front: np.ndarray, landmarks: np.ndarray
+) -> np.ndarray:
+    """Share of hair per pixel float32 [H, W], see the module."""
+    shape = part.shape
+    rows = np.arange(shape[0])[:, None]
+    person = alpha > 0.6
+    oval = polygon_mask(shape, landmarks[list(FACE_OVAL)])
+    brow_row = np.median(landmarks[[*BROW_LEFT, *BROW_RIGHT], 1])
+    chin_row = landmarks[CHIN, 1]
+    face = oval & (rows > brow_row)
+    unexplained = person & (part < 0)
+    outside = unexplained & (rows < chin_row)
+    if outside.sum() < MIN_HAIR_SHARE * max(oval.sum(), 1):
+        return (np.where(unexplained, alpha, 0)).astype(np.float32)
+    lab: np.ndarray = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
+    lab = cv2.GaussianBlur(lab, (0, 0), 0.8)
+    hair_like = _log_likelihood(lab, outside)
+    skin_like = _log_likelihood(lab, face)
+    ratio = cv2.GaussianBlur(
+        np.clip(hair_like - skin_like, -8, 8), (0, 0), max(1.0, np.sqrt(oval.sum()) / 90)
+    )
+    below = rows > chin_row + 0.1 * (chin_row - brow_row)
+    bias = np.where(oval, -1.5, 0.5) + np.where(below, -2.0, 0.0)
+    guess = (ratio + bias > 0) & person & ~face
+    guess |= unexplained
+    guess &= ~(face & (part >= 0))
+    guess &= ~(front & (rows > chin_row - 0.15 * (chin_row - brow_row)))
+    guess = _fill_small_holes(_keep_connected(guess, outside), 0.05 * oval.sum())
+    soft = cv2.GaussianBlur(guess.astype(np.float32), (0, 0), 1.0)
+    return (soft * alpha).astype(np.float32)
+
+
+def _keep_connected(guess: np.ndarray, seed: np.ndarray) -> np.ndarray:
+    """Only what touches the seed; small holes closed."""
+    closed = cv2.morphologyEx(guess.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    count, labels = cv2.connectedComponents(opened)
+    touching = np.bincount(labels[seed], minlength=count) > 0
+    touching[0] = False
+    return touching[labels]
+
+
+def _fill_small_holes(mask: np.ndarray, largest: float) -> np.ndarray:
+    count, labels = cv2.connectedComponents((~mask).astype(np.uint8))
+    small = np.bincount(labels.ravel(), minlength=count) < largest
+    return mask | small[labels]
+
+
+def _log_likelihood(lab: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Log likelihood of every pixel's colour [H, W, 3] under the smoothed histogram of a mask's colours."""
+    bins = np.minimum((lab / 256 * HISTOGRAM_BINS).astype(int), HISTOGRAM_BINS - 1)
+    histogram = np.zeros((HISTOGRAM_BINS,) * 3)
+    np.add.at(histogram, tuple(bins[mask].T), 1.0)
+    histogram = gaussian_filter(histogram, (1.2, 0.8, 0.8))
+    density = histogram / histogram.sum() + 1e-6
+    return np.log(density)[tuple(bins.reshape(-1, 3).T)].reshape(mask.shape).astype(np.float32)
+
+
+def _colour_trust(part: np.ndarray, landmarks: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """1 where the pixel can show the body point under it; 0 where mesh and landmarks disagree."""
+    shape = part.shape
+    mouth = polygon_mask(shape, landmarks[list(LIPS_INNER)])
+    eyes = polygon_mask(shape, landmarks[list(EYELIDS_LEFT)]) | polygon_mask(
+        shape, landmarks[list(EYELIDS_RIGHT)]
+    )
+    body = part == PARTS.index("body")
+    eyeball = (part == PARTS.index("eye_left")) | (part == PARTS.index("eye_right"))
+    teeth = (part == PARTS.index("teeth_upper")) | (part == PARTS.index("teeth_lower"))
+    inside = part > PARTS.index(
+        "eye_right"
+    )  # tongue and cavity: the photo's teeth must not be painted on them
+    wrong = (mouth & body) | (eyes & body) | (eyeball & ~eyes) | (inside & ~(teeth & mouth))
+    wide = cv2.dilate((mouth & body).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & body
+    trust = np.where(wrong | wide, 0.0, 1.0) * (part >= 0) * np.clip(alpha * 3 - 2, 0, 1)
+    return trust.astype(np.float32)

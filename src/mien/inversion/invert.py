@@ -1,0 +1,233 @@
+"""Inversion of one photo: W by least squares, hair from the silhouette, residual planes (pivotal tuning).
+
+Masked inversion after Lin et al. 2022 (section 3.2), pivotal tuning after Roich et al. 2022, with planes in
+canonical space: geometry is anchored to the morphable fit and to a smooth height field of hair, so a head
+stays a head from the side; colours follow the photo where it shows them, and the prior elsewhere.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, HEIGHT_SCALE, OUTPUTS
+from mien.generator.model import Generator
+from mien.generator.planes import Planes, sample_planes
+from mien.generator.render import HairTrace, PosedHead, make_hair_shell, outer_height, trace_hair
+from mien.inversion.evidence import PhotoEvidence
+from mien.inversion.hair import HairConfig, fit_height, sample_silhouette, smooth_height
+from mien.inversion.residual import SIZE, add_residual, fill_chart, splat
+from mien.morphable import chart
+from mien.morphable.carry import chart_grid, make_carrier
+from mien.morphable.fit import FaceFit
+from mien.morphable.model import MorphableModel
+
+Report = Callable[[str, float], None]
+"""Called with the name of the stage that begins and the share done of the whole inversion."""
+
+
+@dataclass(frozen=True)
+class InversionConfig:
+    """Weights and steps."""
+
+    seed: int = 0
+    ridge: float = 3.0
+    """Weight of the prior in the linear solve for W, in units of logit variance."""
+    effective_pixels: float = 400.0
+    """Pixels are correlated: together they count as this many."""
+    hair_share: float = 0.5
+    height_share: float = 0.4
+    """Weight of the hair's colour and height beside the body's colour."""
+    hair: HairConfig = field(default_factory=HairConfig)
+    scalp_dye: float = 0.2
+    """Weight of a hair pixel's colour on the scalp under it."""
+    rounds: int = 5
+    """Rounds of back-projection."""
+    gain: float = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class Inversion:
+    """A person in the generator: pivot, residual planes, hair."""
+
+    w: Float[Tensor, " w"]
+    residual: Float[Tensor, "channel size size"]
+    """Added to the decoded channels of the (u, v) plane."""
+    hair_height: Float[Tensor, "v u"]
+    """Outer surface of the hair over the chart, EG3D units above the smooth body."""
+    expression: Float[Tensor, "52"]
+    """Of the photo."""
+
+    def planes(self, generator: Generator, expression: Float[Tensor, "52"]) -> Planes:
+        """Tuned planes for an expression."""
+        device = generator.mapping.w_avg.device
+        w, residual, height = (t.to(device)[None] for t in (self.w, self.residual, self.hair_height))
+        base = generator.planes(w, expression.to(device)[None])
+        return add_residual(base, residual, height[None])
+
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """Linear observations of plane features: points [N, 3], channels, targets [N, C], weights [N]."""
+
+    points: Tensor
+    channels: slice
+    target: Tensor
+    weight: Tensor
+
+
+def invert(
+    evidence: PhotoEvidence,
+    fit: FaceFit,
+    generator: Generator,
+    model: MorphableModel,
+    *,
+    config: InversionConfig | None = None,
+    report: Report = lambda stage, share: None,
+) -> Inversion:
+    """Find the person of a photo in the generator. Deterministic for a seed."""
+    config = config or InversionConfig()
+    random = torch.Generator().manual_seed(config.seed)
+    carrier = make_carrier(model, model.vertices(fit.identity, torch.zeros(52)))
+    head = PosedHead(model, fit.vertices(model).numpy(), carrier)
+    with torch.no_grad():
+        report("W", 0.0)
+        body = body_observations(evidence, config)
+        w = solve_w([body], fit, generator, config)
+        silhouette = sample_silhouette(evidence, carrier, config.hair, random)
+    for repeat in range(2):
+        report("hair", 0.1 + 0.35 * repeat)
+        with torch.no_grad():
+            prior = smooth_height(
+                outer_height(generator, generator.planes(w[None], fit.expression[None]), 128)
+            )
+        height = fit_height(prior, silhouette, config.hair, random)
+        with torch.no_grad():
+            zero = torch.zeros(1, OUTPUTS, SIZE, SIZE)
+            person, trace = _trace(evidence, fit, generator, head, w, zero, height)
+            rows = [
+                body,
+                hair_observations(evidence, person, trace, config),
+                height_observations(height, config),
+            ]
+            w = solve_w(rows, fit, generator, config)
+    report("planes", 0.8)
+    with torch.no_grad():
+        residual = back_project(evidence, fit, generator, w, height, person, trace, config)
+    report("done", 1.0)
+    return Inversion(w, residual, height, fit.expression)
+
+
+def solve_w(
+    observations: list[Observations], fit: FaceFit, generator: Generator, config: InversionConfig
+) -> Float[Tensor, " w"]:
+    """Ridge regression on the basis planes: features are linear in W. The prior is N(w_avg, w_std)."""
+    k = generator.config.mapping.w_size
+    expression, unit = fit.expression[None], torch.eye(k)
+    start = generator.mapping.w_avg
+    precision = torch.diag(1 / generator.w_std.square())
+    normal, right = config.ridge * precision, torch.zeros(k)
+    for o in observations:
+        if len(o.points) == 0:
+            continue
+        points = o.points[None]
+        at_start = sample_planes(generator.planes(start[None], expression), points)[0, :, o.channels]
+        at_zero = sample_planes(generator.planes(torch.zeros(1, k), expression), points)[0, :, o.channels]
+        rows = [
+            sample_planes(
+                generator.planes(unit[i : i + 8], expression.expand(8, -1)), points.expand(8, -1, -1)
+            )
+            for i in range(0, k, 8)
+        ]
+        A = (torch.cat(rows)[:, :, o.channels] - at_zero).permute(1, 2, 0).reshape(-1, k)
+        b = (o.target - at_start).reshape(-1)
+        weight = o.weight.repeat_interleave(o.target.shape[1])
+        normal = normal + A.T @ (weight[:, None] * A)
+        right = right + A.T @ (weight * b)
+    return start + torch.linalg.solve(normal, right)
+
+
+def body_observations(evidence: PhotoEvidence, config: InversionConfig) -> Observations:
+    """Colour logits of the visible body."""
+    skin = evidence.colour_weight * (1 - 2 * evidence.hair).clamp(0, 1)
+    index = torch.nonzero(skin > 0.3)[:, 0]
+    index = index[:: max(1, len(index) // 3000)]
+    weight = _normalised(skin[index], config.effective_pixels)
+    return Observations(evidence.body_planes[index], BODY_RGB, _logit(evidence.rgb[index]), weight)
+
+
+def hair_observations(
+    evidence: PhotoEvidence, person: Tensor, trace: HairTrace, config: InversionConfig
+) -> Observations:
+    """Colour logits of the visible hair, at the heaviest sample of each ray."""
+    index = torch.nonzero((trace.alpha > 0.5) & (evidence.hair[person] > 0.5))[:, 0]
+    index = index[:: max(1, len(index) // 1500)]
+    weight = _normalised(trace.alpha[index], config.effective_pixels * config.hair_share)
+    return Observations(trace.mean_planes[index], HAIR_RGB, _logit(evidence.rgb[person[index]]), weight)
+
+
+def height_observations(height: Float[Tensor, "v u"], config: InversionConfig) -> Observations:
+    """The fitted height field, at its own surface, on the front half of the head."""
+    uv = chart_grid(32).reshape(-1, 2)
+    uv = uv[(uv[:, 1] > chart.V_BODY[0]) & (uv[:, 0].abs() < 0.75)]
+    values = torch.nn.functional.grid_sample(height[None, None], uv[None, None], align_corners=False)[0, 0, 0]
+    points = torch.cat([uv, chart.height_coordinate(values)[:, None]], 1)
+    weight = _normalised(torch.ones(len(uv)), config.effective_pixels * config.height_share)
+    return Observations(points, slice(HAIR_HEIGHT, HAIR_HEIGHT + 1), values[:, None] / HEIGHT_SCALE, weight)
+
+
+def back_project(
+    evidence: PhotoEvidence, fit: FaceFit, generator: Generator, w: Tensor, height: Tensor, person: Tensor,
+    trace: HairTrace, config: InversionConfig,
+) -> Float[Tensor, "channel size size"]:  # fmt: skip
+    """Residual of the decoded channels that makes the render the photo, filled where it shows nothing."""
+    target = _logit(evidence.rgb[person])
+    # The scalp under the hair is dyed like the hair above it, so that a gap never shows bare skin.
+    dye = config.scalp_dye * trace.alpha * evidence.hair[person]
+    body_share = (1 - trace.alpha + dye) * evidence.colour_weight[person]
+    hair_share = trace.weight * (evidence.hair[person] > 0.4)[:, None]
+    body_points, hair_points = evidence.body_planes[person], trace.planes.reshape(-1, 3)
+    residual = torch.zeros(1, OUTPUTS, SIZE, SIZE)
+    base = generator.planes(w[None], fit.expression[None])
+    for round_ in range(config.rounds):
+        planes = add_residual(base, residual, height[None, None])
+        body = generator.decode(planes, body_points[None]).body_rgb[0]
+        hair = generator.decode(planes, hair_points[None]).hair_rgb.view(*trace.weight.shape, 3)
+        mean_hair = (trace.weight[..., None] * hair).sum(1) / trace.alpha.clamp(min=1e-3)[:, None]
+        hair_error = target - _logit(mean_hair)
+        gain = 1.0 if round_ == 0 else config.gain
+        hair_error = hair_error.repeat_interleave(trace.weight.shape[1], 0)
+        for channels, points, error, weight in (
+            (BODY_RGB, body_points, target - _logit(body), body_share),
+            (HAIR_RGB, hair_points, hair_error, hair_share.reshape(-1)),
+        ):
+            used = weight > 1e-3
+            total, amount = splat(points[used, :2], error[used].clamp(-4, 4), weight[used])
+            residual[0, channels] += gain * fill_chart(total, amount)
+    return residual[0]
+
+
+def _trace(
+    evidence: PhotoEvidence,
+    fit: FaceFit,
+    generator: Generator,
+    head: PosedHead,
+    w: Tensor,
+    residual: Tensor,
+    height: Tensor,
+) -> tuple[Tensor, HairTrace]:
+    planes = add_residual(generator.planes(w[None], fit.expression[None]), residual, height[None, None])
+    shell = make_hair_shell(generator, planes, head.model, head.carrier)
+    person = torch.nonzero(evidence.alpha > 0.5)[:, 0]
+    o, d, depth = evidence.origins[person], evidence.directions[person], evidence.body_depth[person]
+    return person, trace_hair(generator, planes, head, o, d, depth, shell)
+
+
+def _logit(rgb: Tensor) -> Tensor:
+    return torch.logit(rgb.clamp(0.012, 0.988))
+
+
+def _normalised(weight: Tensor, total: float) -> Tensor:
+    return weight * (total / weight.sum().clamp(min=1e-6))

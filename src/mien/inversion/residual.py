@@ -1,0 +1,113 @@
+"""Residual planes of one person, by back-projection.
+
+The decoder is linear in the plane features but for a small network, so tuning the planes to a photo is a
+linear problem with known weights: every pixel's colour error (in logits) is spread onto the texels it was
+read from, averaged, and filled outwards over an image pyramid; a few rounds sharpen it (simultaneous
+algebraic reconstruction, Andersen and Kak 1984).
+"""
+
+from typing import Final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mien.generator.decoder import OUTPUTS
+from mien.generator.planes import Planes, resize
+from mien.morphable import chart
+
+SIZE: Final = 512
+EYES: Final = ((-0.99, -0.81), (-0.79, -0.61))
+ISLANDS: Final = (-0.99, -0.81, -0.79, -0.61, -0.59, -0.21, -0.19, 0.19, 0.21, 0.49, 0.51, 0.99)
+FULL_WEIGHT: Final = 0.35
+"""Weight of evidence at which a texel stops listening to its surroundings."""
+
+
+def add_residual(
+    planes: Planes,
+    residual: Float[Tensor, "1 channel size size"],
+    hair_height: Float[Tensor, "1 1 v u"] | None,
+) -> Planes:
+    """Planes with a residual on the decoded channels of the (u, v) plane, and the person's hair height."""
+    size = max(planes.uv.shape[-1], residual.shape[-1])
+    uv = resize(planes.uv, size)
+    uv = torch.cat([uv[:, :OUTPUTS] + resize(residual, size), uv[:, OUTPUTS:]], 1)
+    return Planes(uv, planes.uh, planes.vh, hair_height)
+
+
+def splat(
+    points: Float[Tensor, "point 2"],
+    values: Float[Tensor, "point channel"],
+    weight: Float[Tensor, " point"],
+    size: int = SIZE,
+) -> tuple[Float[Tensor, "channel size size"], Float[Tensor, "size size"]]:
+    """Transpose of the bilinear lookup: weighted sums of values and of weights per texel; u wraps."""
+    x = (torch.remainder(points[:, 0] + 1, 2) / 2) * size - 0.5
+    y = ((points[:, 1] + 1) / 2 * size - 0.5).clamp(0, size - 1)
+    x0, y0 = x.floor(), y.floor()
+    total = torch.zeros(size * size, values.shape[1] + 1)
+    carried = torch.cat([values, torch.ones(len(values), 1)], 1)
+    for dx in (0, 1):
+        for dy in (0, 1):
+            w = weight * (1 - (x - x0 - dx).abs()) * (1 - (y - y0 - dy).abs())
+            column, row = torch.remainder(x0 + dx, size).long(), (y0 + dy).clamp(0, size - 1).long()
+            total.index_add_(0, row * size + column, carried * w[:, None])
+    image = total.T.reshape(-1, size, size)
+    return image[:-1], image[-1]
+
+
+def fill(
+    total: Float[Tensor, "channel size size"], weight: Float[Tensor, "size size"], coarsest: int = 16
+) -> Float[Tensor, "channel size size"]:
+    """Push-pull: texels without evidence take the average of ever wider surroundings, 0 if there is none."""
+    totals, weights = [total[None]], [weight[None, None]]
+    while totals[-1].shape[-1] > coarsest:
+        totals.append(torch.nn.functional.avg_pool2d(totals[-1], 2) * 4)
+        weights.append(torch.nn.functional.avg_pool2d(weights[-1], 2) * 4)
+    image = totals[-1] / (weights[-1] + 4.0)
+    for t, w in zip(totals[-2::-1], weights[-2::-1], strict=True):
+        share = (w / FULL_WEIGHT).clamp(max=1)
+        image = share * t / w.clamp(min=1e-6) + (1 - share) * resize(image, t.shape[-1])
+    return image[0]
+
+
+def mirror(image: Float[Tensor, "*batch v u"]) -> Float[Tensor, "*batch v u"]:
+    """The head's mirror image on the chart: u -> -u on the body, left eye <-> right eye on the islands."""
+    size = image.shape[-1]
+    rows = island_rows(size)
+    out = image.flip(-1).clone()
+    out[..., :rows, :] = image[..., :rows, :]
+    columns = [slice(round((a + 1) / 2 * size), round((b + 1) / 2 * size)) for a, b in EYES]
+    width = min(c.stop - c.start for c in columns)
+    left, right = (slice(c.start, c.start + width) for c in columns)
+    out[..., :rows, left] = image[..., :rows, right].flip(-1)
+    out[..., :rows, right] = image[..., :rows, left].flip(-1)
+    return out
+
+
+def island_rows(size: int) -> int:
+    """Rows of a chart image that hold the islands (eyes, teeth, tongue, mouth)."""
+    return int((1 + chart.V_BODY[0]) / 2 * size)
+
+
+def fill_chart(total: Float[Tensor, "channel size size"], weight: Float[Tensor, "size size"]) -> Tensor:
+    """`fill` of the body and of each island apart, with mirrored evidence where a side is hidden."""
+    body_rows = torch.zeros_like(weight)
+    body_rows[island_rows(weight.shape[-1]) :] = 1
+    total, weight = borrow_from_mirror(total, weight)
+    out = fill(total * body_rows, weight * body_rows) * body_rows
+    size = weight.shape[-1]
+    for left, right in zip(ISLANDS[::2], ISLANDS[1::2], strict=True):
+        mask = torch.zeros_like(weight)
+        mask[: island_rows(size), int((left + 1) / 2 * size) - 1 : int((right + 1) / 2 * size) + 1] = 1
+        if (weight * mask).sum() > 5:
+            out = out + fill(total * mask, weight * mask) * mask
+    return out
+
+
+def borrow_from_mirror(total: Tensor, weight: Tensor, share: float = 0.25) -> tuple[Tensor, Tensor]:
+    """Add the other side's evidence where this side has little."""
+    size = weight.shape[-1]
+    blurred = torch.nn.functional.avg_pool2d(weight[None, None], 2 * (size // 64) + 1, 1, size // 64)[0, 0]
+    need = share * (1 - (blurred / FULL_WEIGHT).clamp(max=1))
+    return total + need * mirror(total), weight + need * mirror(weight)

@@ -1,0 +1,63 @@
+"""The avatar file; what a wrong one is told is in tests/apps/test_bad_input.py."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tests.inversion.conftest import PHOTO_PX, Inverted
+
+from mien.core.checkpoint import read_safetensors, write_safetensors
+from mien.core.errors import CheckpointError
+from mien.inversion.avatar import KIND, Avatar, frame_size, load_avatar, save_avatar
+
+
+@pytest.fixture(scope="module")
+def avatar(inverted: Inverted) -> Avatar:
+    portrait = inverted.portrait
+    rgb = torch.from_numpy(portrait.rgb)
+    return Avatar(
+        inversion=inverted.inversion,
+        fit=replace(portrait.fit, residual=0.25),
+        photo=rgb,
+        alpha=torch.from_numpy((portrait.alpha * 255).astype("uint8")),
+        plate=rgb // 2,
+        background=rgb // 3,
+        response_values=torch.linspace(0, 1, 5).expand(52, 5).contiguous(),
+        response_crosstalk=torch.zeros(52, 52),
+        provenance={"photo": "é.png", "seed": 0},
+    )
+
+
+def test_what_is_saved_is_loaded(avatar: Avatar, tmp_path: Path) -> None:
+    path = tmp_path / "face.mien"
+    save_avatar(path, avatar)
+    loaded = load_avatar(path)
+    assert frame_size(loaded) == (PHOTO_PX, PHOTO_PX)
+    assert loaded.provenance == avatar.provenance
+    assert loaded.fit.crop == avatar.fit.crop
+    assert loaded.fit.residual == 0.25
+    for name in ("photo", "alpha", "plate", "background", "response_values", "response_crosstalk"):
+        assert torch.equal(getattr(loaded, name), getattr(avatar, name))
+    for name in ("identity", "expression", "R_camera_head", "landmarks_px"):
+        assert torch.equal(getattr(loaded.fit, name), getattr(avatar.fit, name))
+    torch.testing.assert_close(loaded.fit.camera.T_world_camera, avatar.fit.camera.T_world_camera)
+    assert torch.equal(loaded.inversion.w, avatar.inversion.w)
+    assert torch.equal(loaded.inversion.hair_height, avatar.inversion.hair_height)
+    torch.testing.assert_close(loaded.inversion.residual, avatar.inversion.residual, atol=4e-3, rtol=2e-3)
+
+
+def test_saving_twice_gives_the_same_bytes(avatar: Avatar, tmp_path: Path) -> None:
+    for name in ("a.mien", "b.mien"):
+        save_avatar(tmp_path / name, avatar)
+    assert (tmp_path / "a.mien").read_bytes() == (tmp_path / "b.mien").read_bytes()
+    save_avatar(tmp_path / "b.mien", load_avatar(tmp_path / "a.mien"))
+    assert (tmp_path / "a.mien").read_bytes() == (tmp_path / "b.mien").read_bytes()
+
+
+def test_a_file_without_provenance_is_refused(avatar: Avatar, tmp_path: Path) -> None:
+    path = tmp_path / "face.mien"
+    save_avatar(path, avatar)
+    write_safetensors(path, read_safetensors(path, kind=KIND).tensors, {"kind": KIND})
+    with pytest.raises(CheckpointError, match="has no provenance"):
+        load_avatar(path)

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import torch
+from tests.inversion.conftest import PHOTO_PX, Portrait, make_portrait
+
+from mien.core.camera import Camera
+from mien.inversion.evidence import PhotoEvidence, hair_share, region_camera, region_of_interest
+from mien.morphable.crop import CropRegion
+from mien.morphable.fit import FaceFit
+from mien.morphable.model import PARTS, MorphableModel
+from mien.morphable.raster import RayScene
+
+
+def test_hair_is_a_share_of_the_person(evidence: PhotoEvidence) -> None:
+    assert evidence.hair.min() >= 0
+    assert (evidence.hair <= evidence.alpha + 1e-6).all()
+    assert (evidence.hair[evidence.alpha == 0] == 0).all()
+
+
+def test_hair_is_found_where_it_is(
+    portrait: Portrait, evidence: PhotoEvidence, model: MorphableModel
+) -> None:
+    from mien.training.heads import render_head
+
+    size = PHOTO_PX
+    camera = portrait.fit.photo_camera(size, size)
+    truth = render_head(model, portrait.head, portrait.fit.expression.numpy(), camera, size)
+    x0, y0, x1, y1 = evidence.box_px
+    is_hair = truth.is_hair.reshape(size, size)[y0:y1, x0:x1].reshape(-1)
+    is_skin = (truth.alpha & ~truth.is_hair).reshape(size, size)[y0:y1, x0:x1].reshape(-1)
+    face = is_skin & (evidence.body_planes[:, 1] > -0.2).numpy()
+    assert is_hair.sum() > 300
+    assert evidence.hair[is_hair].mean() > 0.7
+    assert evidence.hair[face].mean() < 0.25
+
+
+def test_colours_of_the_open_mouth_are_not_trusted(model: MorphableModel) -> None:
+    portrait = make_portrait(model, jawOpen=0.8)
+    evidence = portrait.evidence(model)
+    hits = RayScene(portrait.fit.vertices(model).numpy(), model.faces_np).cast(
+        evidence.origins.numpy(), evidence.directions.numpy()
+    )
+    part = np.where(hits.hit, model.part_of_face.numpy()[np.maximum(hits.face, 0)], -1)
+    inside = np.isin(part, [PARTS.index("tongue"), PARTS.index("mouth")])
+    assert inside.sum() > 10
+    assert (evidence.colour_weight[inside] == 0).all()
+    assert (evidence.colour_weight[part < 0] == 0).all()
+    assert evidence.colour_weight[part == PARTS.index("body")].max() > 0.9
+
+
+def test_colour_trust_falls_with_the_angle(evidence: PhotoEvidence) -> None:
+    assert (evidence.colour_weight <= evidence.facing + 1e-6).all()
+    assert evidence.facing.max() <= 1 + 1e-5
+
+
+@pytest.mark.parametrize("centre", [(0.0, 0.0), (100.0, 80.0), (50.0, 79.0)])
+def test_region_is_clipped_to_the_photo(portrait: Portrait, centre: tuple[float, float]) -> None:
+    from dataclasses import replace
+
+    fit: FaceFit = replace(portrait.fit, crop=CropRegion(*centre, 70.0))
+    x0, y0, x1, y1 = region_of_interest(fit, 100, 80)
+    assert 0 <= x0 < x1 <= 100
+    assert 0 <= y0 < y1 <= 80
+
+
+def test_region_camera_sees_the_same_pixels(portrait: Portrait) -> None:
+    camera: Camera = portrait.fit.photo_camera(PHOTO_PX, PHOTO_PX)
+    box = (10, 20, 90, 110)
+    points = torch.randn(20, 3, generator=torch.Generator().manual_seed(0)) * 0.1
+    whole = camera.project(points).uv * PHOTO_PX
+    part = region_camera(camera, (PHOTO_PX, PHOTO_PX), box).project(points).uv
+    torch.testing.assert_close(part * torch.tensor([80.0, 90.0]) + torch.tensor([10.0, 20.0]), whole)
+
+
+def test_bald_heads_have_no_hair_inside_them(portrait: Portrait) -> None:
+    """Where everything but a fringe is explained by the mesh, only that fringe counts."""
+    part = np.zeros((60, 60), int)
+    alpha = np.zeros((60, 60), np.float32)
+    alpha[5:, 5:55] = 1
+    landmarks = portrait.fit.landmarks_px.numpy() * 60 / PHOTO_PX
+    share = hair_share(np.full((60, 60, 3), 128, np.uint8), alpha, part, np.ones((60, 60), bool), landmarks)
+    assert share.max() == 0
