@@ -1,0 +1,1 @@
+"""Motion: tracking drivers, smoothing, retargeting, and playing motions on avatars."""

@@ -1,0 +1,156 @@
+"""Rendering an avatar's frames: the head moves on a still chest, composited over the photo's own plate."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from mien.animation.plate import moving_weight, smoothstep
+from mien.core.camera import Camera
+from mien.core.geometry import axis_angle_to_matrix
+from mien.generator.model import Generator
+from mien.generator.planes import Planes
+from mien.generator.render import HairShell, PosedHead, RenderOutput, make_hair_shell, pose_head, render
+from mien.inversion.avatar import Avatar, frame_size
+from mien.inversion.evidence import region_camera
+from mien.morphable.carry import Carrier, HeadMotion, make_carrier
+from mien.morphable.model import MorphableModel, load_head_model, neck_weight
+
+CHIN: Final = 152
+BOX_MARGIN_PX: Final = 3
+STILL_WEIGHT: Final = (0.1, 0.32)
+"""Neck weights between which the render takes over from the photo's own pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Puppet:
+    """An avatar ready to move: its planes, geometry and accelerators, made once."""
+
+    avatar: Avatar
+    generator: Generator
+    model: MorphableModel
+    planes: Planes
+    carrier: Carrier
+    shell: HairShell | None
+    chin_y: float
+
+
+def make_puppet(avatar: Avatar, generator: Generator, model: MorphableModel | None = None) -> Puppet:
+    """Prepare an avatar for rendering."""
+    model = model or load_head_model()
+    fit = avatar.fit
+    with torch.no_grad():
+        neutral = model.vertices(fit.identity, torch.zeros(52))
+        carrier = make_carrier(model, neutral)
+        planes = avatar.inversion.planes(generator, fit.expression)
+        shell = make_hair_shell(generator, planes, model, carrier)
+    chin_y = float(model.landmarks(neutral)[CHIN, 1])
+    return Puppet(avatar, generator, model, planes, carrier, shell, chin_y)
+
+
+def head_motion(
+    puppet: Puppet, R_camera_head: Float[Tensor, "3 3"], shift_camera: Float[Tensor, "3"]
+) -> HeadMotion:
+    """Motion about the neck that turns the head to a pose and moves the head frame's origin by a shift.
+
+    `shift_camera` is in camera axes (x right, y up, z to the viewer), EG3D units.
+    """
+    R_source = puppet.avatar.fit.R_camera_head
+    R = R_source.T @ R_camera_head
+    joint = puppet.model.neck_joint
+    arc = joint - R @ joint  # where the neck's turn alone carries the head frame's origin
+    return HeadMotion(R, R_source.T @ shift_camera - arc, joint, puppet.chin_y)
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """What is drawn on: a camera, a plate in [0, 1] and the size."""
+
+    camera: Camera
+    plate: Float[Tensor, "height width 3"]
+
+
+def photo_canvas(avatar: Avatar) -> Canvas:
+    """The photo's own framing."""
+    height, width = frame_size(avatar)
+    return Canvas(avatar.fit.photo_camera(width, height), avatar.plate.float() / 255)
+
+
+def crop_canvas(avatar: Avatar, size_px: int, *, person: bool = True) -> Canvas:
+    """The aligned head crop; without `person` the plate is the in-painted background."""
+    picture = avatar.plate if person else avatar.background
+    plate = torch.from_numpy(np.array(avatar.fit.crop.sample(picture.numpy(), size_px))).float() / 255
+    return Canvas(avatar.fit.camera, plate)
+
+
+def render_moving(
+    puppet: Puppet, canvas: Canvas, expression: Float[Tensor, "52"], motion: HeadMotion
+) -> UInt8[np.ndarray, "height width 3"]:
+    """One frame with a still chest: what the neck does not move keeps the plate's pixels."""
+    head = pose_head(puppet.model, puppet.avatar.fit.identity, expression, puppet.carrier, motion)
+    box = moving_box(puppet, canvas, head)
+    image = canvas.plate.clone()
+    if box is not None:
+        x0, y0, x1, y1 = box
+        height, width = image.shape[:2]
+        camera = region_camera(canvas.camera, (width, height), box)
+        out = render(puppet.generator, puppet.planes, head, camera, y1 - y0, x1 - x0, shell=puppet.shell)
+        share = smoothstep(shown_weight(out, camera, motion), *STILL_WEIGHT)[..., None]
+        part = image[y0:y1, x0:x1]
+        image[y0:y1, x0:x1] = out.rgb * share + (1 - out.alpha[..., None] * share) * part
+    return to_uint8(image)
+
+
+def moving_box(puppet: Puppet, canvas: Canvas, head: PosedHead) -> tuple[int, int, int, int] | None:
+    """Pixels that anything moved by the neck can fall on: x0, y0, x1, y1; None if out of the picture."""
+    points = [torch.from_numpy(head.vertices)]
+    rest_y = [puppet.model.vertices(puppet.avatar.fit.identity, torch.zeros(52))[:, 1]]
+    assert head.motion is not None
+    if puppet.shell is not None:
+        used = torch.from_numpy(np.unique(puppet.shell.shell.faces)).long()
+        points.append(head.motion.apply(puppet.shell.vertices_head[used]))
+        rest_y.append(puppet.shell.vertices_head[used, 1])
+    moving = neck_weight(torch.cat(rest_y), puppet.chin_y) > STILL_WEIGHT[0] / 2
+    uv = canvas.camera.project(torch.cat(points)[moving]).uv
+    height, width = canvas.plate.shape[:2]
+    px = uv * torch.tensor([width, height])
+    low, high = px.amin(0) - BOX_MARGIN_PX, px.amax(0) + BOX_MARGIN_PX
+    x0, y0 = max(int(low[0]), 0), max(int(low[1]), 0)
+    x1, y1 = min(int(high[0]) + 1, width), min(int(high[1]) + 1, height)
+    return (x0, y0, x1, y1) if x1 - x0 > 1 and y1 - y0 > 1 else None
+
+
+def shown_weight(out: RenderOutput, camera: Camera, motion: HeadMotion) -> Float[Tensor, "height width"]:
+    """How far the neck moves what each pixel shows, in [0, 1]."""
+    rays = camera.rays(*out.alpha.shape)
+    points = rays.origins + rays.directions * out.depth[..., None]
+    return moving_weight(motion.invert(points, steps=3), motion.chin_y) * (out.alpha > 1e-3)
+
+
+def render_orbit(
+    puppet: Puppet, canvas: Canvas, yaw_rad: float, pitch_rad: float = 0.0, expression: Tensor | None = None
+) -> tuple[UInt8[np.ndarray, "height width 3"], RenderOutput]:
+    """One frame with the camera moved around the whole bust, from the photo's viewpoint."""
+    fit = puppet.avatar.fit
+    expression = fit.expression if expression is None else expression
+    head = pose_head(puppet.model, fit.identity, expression, puppet.carrier)
+    yaw_rad, pitch_rad = float(yaw_rad), float(pitch_rad)
+    turn = axis_angle_to_matrix(torch.tensor([0.0, yaw_rad, 0.0])) @ axis_angle_to_matrix(
+        torch.tensor([pitch_rad, 0.0, 0.0])
+    )
+    R = turn @ fit.R_camera_head
+    T = fit.camera.T_world_camera.clone()
+    T[:3, :3] = R.T @ torch.diag(torch.tensor([1.0, -1.0, -1.0]))
+    T[:3, 3] = R.T @ torch.tensor([0.0, 0.0, float(fit.camera.T_world_camera[:3, 3].norm())])
+    camera = replace(canvas.camera, T_world_camera=T)
+    height, width = canvas.plate.shape[:2]
+    out = render(puppet.generator, puppet.planes, head, camera, height, width, shell=puppet.shell)
+    return to_uint8(out.rgb + (1 - out.alpha[..., None]) * canvas.plate), out
+
+
+def to_uint8(image: Float[Tensor, "height width 3"]) -> UInt8[np.ndarray, "height width 3"]:
+    """[0, 1] to 8 bit."""
+    return (image.clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy()

@@ -1,0 +1,1 @@
+"""Measuring results: identity, pose, expression, jitter, cost."""
