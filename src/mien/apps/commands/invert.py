@@ -1,0 +1,43 @@
+"""`mien invert`: photo to avatar file."""
+
+from pathlib import Path
+
+import click
+
+from mien.apps.options import face_option, model_option, seed_option
+
+
+@click.command()
+@click.argument("photo", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="Avatar file to write: .mien."
+)
+@click.option(
+    "--picture", type=click.Path(path_type=Path), help="Also write a sheet: photo, inversion, turns, depth."
+)
+@click.option("--size", "size_px", type=click.IntRange(128, 1024), default=512, show_default=True,
+              help="Longest side of the working picture; photos are never enlarged.")  # fmt: skip
+@face_option
+@model_option
+@seed_option
+def command(
+    photo: Path, output: Path, picture: Path | None, size_px: int, face: str, model: Path | None, seed: int
+) -> None:
+    """Make an avatar of the person in PHOTO.
+
+    The avatar holds all that animating needs, so a photo is inverted once and used many times.
+    """
+    from mien.apps.stages import stage_bar
+    from mien.inversion.invert import InversionConfig
+    from mien.pipeline import AvatarOptions, check_invert, invert_file, write_avatar_sheet
+
+    check_invert(photo, output, picture)
+    options = AvatarOptions(face=face, size_px=size_px, model=model, inversion=InversionConfig(seed=seed))
+    with stage_bar("inverting") as report:
+        avatar = invert_file(photo, output, options, report=report)
+    if picture is not None:
+        write_avatar_sheet(avatar, picture, model=model)
+    click.echo(
+        f"{output}: avatar of {avatar.provenance['photo']}, "
+        f"fit off by {100 * avatar.fit.residual:.1f} % of the face"
+    )

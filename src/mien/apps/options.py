@@ -1,0 +1,66 @@
+"""Options that several commands share, as decorators."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import click
+
+DeviceChoice = Literal["auto", "cpu", "cuda"]
+"""As in `mien.core.device`, whose import would cost `--help` a second."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def device_option(function: F) -> F:
+    """--device auto|cpu|cuda, handed on as `device`; see `mien.core.device.resolve_device`."""
+    return click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda"]),
+        default="auto",
+        show_default=True,
+        help="Where to compute; auto takes the GPU if there is one.",
+    )(function)
+
+
+def seed_option(function: F) -> F:
+    """--seed INT, handed on as `seed`; the same seed gives the same output."""
+    return click.option(
+        "--seed",
+        type=click.IntRange(0, 2**32 - 1),
+        default=0,
+        show_default=True,
+        help="Seed of all random choices; the same seed gives the same output.",
+    )(function)
+
+
+def face_option(function: F) -> F:
+    """--face, handed on as `face`."""
+    return click.option(
+        "--face",
+        default="largest",
+        show_default=True,
+        metavar="largest|left|right|INDEX",
+        help="Which face of the photo where there are several; INDEX counts from the largest, from 0.",
+    )(function)
+
+
+def model_option(function: F) -> F:
+    """--model FILE, handed on as `model`: None is the bundled generator."""
+    return click.option(
+        "--model",
+        type=click.Path(path_type=Path),
+        help="A generator file instead of the bundled mien-base.",
+    )(function)
+
+
+def crop_option(function: F) -> F:
+    """--crop [SIZE], handed on as `crop_px`."""
+    return click.option(
+        "--crop",
+        "crop_px",
+        type=click.IntRange(64, 1024),
+        is_flag=False,
+        flag_value=512,
+        help="Draw the aligned head crop, this many pixels wide (512), instead of the photo's framing.",
+    )(function)
