@@ -48,7 +48,9 @@ from mien.tracking.faces import choose_face, find_faces
 from mien.tracking.matting import foreground_alpha
 
 WORKING_PX = 512
-RESPONSE_ANCHOR = 0.03
+RESPONSE_ANCHOR = 0.2
+"""How much the avatar is asked for what the driver shows rather than for what would be measured: at 0.03 the
+measured coefficients fit best, but a driver's constant squint half closes the eyes."""
 AVATAR_SUFFIX = ".mien"
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 

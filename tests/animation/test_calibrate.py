@@ -13,7 +13,7 @@ from mien.animation.drive import Puppet
 from mien.animation.response import ExpressionResponse
 from mien.core.arkit import ARKIT_INDEX
 from mien.inversion.avatar import load_avatar
-from mien.pipeline import AnimateOptions, animate
+from mien.pipeline import RESPONSE_ANCHOR, AnimateOptions, animate
 
 
 def test_probes_start_neutral_and_try_every_action_alone() -> None:
@@ -54,7 +54,10 @@ def test_animate_sends_what_makes_the_wanted_be_seen(avatar_file: Path, tmp_path
     sliders = tmp_path / "jaw.json"
     sliders.write_text('{"jawOpen": 0.4}')
     sent = animate(weak, sliders, tmp_path / "a.mp4", show_progress=False).expression
-    assert sent[0, jaw] == pytest.approx(0.8, abs=0.06)
+    anchor = RESPONSE_ANCHOR  # argmin (s / 2 - 0.4)^2 + anchor (s - 0.4)^2
+    wanted = (0.2 + 0.4 * anchor) / (0.25 + anchor)
+    assert sent[0, jaw] == pytest.approx(wanted, abs=0.02)
+    assert wanted > 0.5
     plain = animate(
         weak, sliders, tmp_path / "b.mp4", AnimateOptions(calibrated=False), show_progress=False
     ).expression
