@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from mien.animation.plate import moving_weight, smoothstep
@@ -13,13 +13,21 @@ from mien.core.camera import Camera
 from mien.core.geometry import axis_angle_to_matrix
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
-from mien.generator.render import HairShell, PosedHead, RenderOutput, make_hair_shell, pose_head, render
+from mien.generator.render import (
+    HairShell,
+    PosedHead,
+    RenderOutput,
+    make_hair_shell,
+    over_background,
+    pose_head,
+    render,
+)
 from mien.inversion.avatar import Avatar, frame_size
 from mien.inversion.evidence import region_camera
 from mien.morphable.carry import Carrier, HeadMotion, make_carrier
+from mien.morphable.fit import orbit_camera
 from mien.morphable.model import MorphableModel, load_head_model, neck_weight
 
-CHIN: Final = 152
 BOX_MARGIN_PX: Final = 3
 STILL_WEIGHT: Final = (0.1, 0.32)
 """Neck weights between which the render takes over from the photo's own pixels."""
@@ -36,6 +44,10 @@ class Puppet:
     carrier: Carrier
     shell: HairShell | None
     chin_y: float
+    moving_body: Int[Tensor, " moving"]
+    """Vertices that the neck moves enough to be drawn."""
+    moving_shell: Int[Tensor, " moving_too"]
+    """The same of the hair's shell."""
 
 
 def make_puppet(avatar: Avatar, generator: Generator, model: MorphableModel | None = None) -> Puppet:
@@ -47,8 +59,18 @@ def make_puppet(avatar: Avatar, generator: Generator, model: MorphableModel | No
         carrier = make_carrier(model, neutral)
         planes = avatar.inversion.planes(generator, fit.expression)
         shell = make_hair_shell(generator, planes, model, carrier)
-    chin_y = float(model.landmarks(neutral)[CHIN, 1])
-    return Puppet(avatar, generator, model, planes, carrier, shell, chin_y)
+    chin_y = model.chin_y(neutral)
+    moving_shell = torch.zeros(0, dtype=torch.long)
+    if shell is not None:
+        used = torch.from_numpy(np.unique(shell.shell.faces)).long()
+        moving_shell = used[moves(shell.vertices_head[used], chin_y)]
+    moving_body = torch.nonzero(moves(neutral, chin_y))[:, 0]
+    return Puppet(avatar, generator, model, planes, carrier, shell, chin_y, moving_body, moving_shell)
+
+
+def moves(rest: Float[Tensor, "point 3"], chin_y: float) -> Bool[Tensor, " point"]:
+    """Whether the neck moves points of the rest pose enough to be drawn."""
+    return neck_weight(rest[:, 1], chin_y) > STILL_WEIGHT[0] / 2
 
 
 def head_motion(
@@ -106,15 +128,11 @@ def render_moving(
 
 def moving_box(puppet: Puppet, canvas: Canvas, head: PosedHead) -> tuple[int, int, int, int] | None:
     """Pixels that anything moved by the neck can fall on: x0, y0, x1, y1; None if out of the picture."""
-    points = [torch.from_numpy(head.vertices)]
-    rest_y = [puppet.model.vertices(puppet.avatar.fit.identity, torch.zeros(52))[:, 1]]
+    points = [torch.from_numpy(head.vertices)[puppet.moving_body]]
     assert head.motion is not None
     if puppet.shell is not None:
-        used = torch.from_numpy(np.unique(puppet.shell.shell.faces)).long()
-        points.append(head.motion.apply(puppet.shell.vertices_head[used]))
-        rest_y.append(puppet.shell.vertices_head[used, 1])
-    moving = neck_weight(torch.cat(rest_y), puppet.chin_y) > STILL_WEIGHT[0] / 2
-    uv = canvas.camera.project(torch.cat(points)[moving]).uv
+        points.append(head.motion.apply(puppet.shell.vertices_head[puppet.moving_shell]))
+    uv = canvas.camera.project(torch.cat(points)).uv
     height, width = canvas.plate.shape[:2]
     px = uv * torch.tensor([width, height])
     low, high = px.amin(0) - BOX_MARGIN_PX, px.amax(0) + BOX_MARGIN_PX
@@ -141,14 +159,11 @@ def render_orbit(
     turn = axis_angle_to_matrix(torch.tensor([0.0, yaw_rad, 0.0])) @ axis_angle_to_matrix(
         torch.tensor([pitch_rad, 0.0, 0.0])
     )
-    R = turn @ fit.R_camera_head
-    T = fit.camera.T_world_camera.clone()
-    T[:3, :3] = R.T @ torch.diag(torch.tensor([1.0, -1.0, -1.0]))
-    T[:3, 3] = R.T @ torch.tensor([0.0, 0.0, float(fit.camera.T_world_camera[:3, 3].norm())])
-    camera = replace(canvas.camera, T_world_camera=T)
+    turned = orbit_camera(turn @ fit.R_camera_head)
+    camera = replace(canvas.camera, T_world_camera=turned.T_world_camera)
     height, width = canvas.plate.shape[:2]
     out = render(puppet.generator, puppet.planes, head, camera, height, width, shell=puppet.shell)
-    return to_uint8(out.rgb + (1 - out.alpha[..., None]) * canvas.plate), out
+    return to_uint8(over_background(out, canvas.plate)), out
 
 
 def to_uint8(image: Float[Tensor, "height width 3"]) -> UInt8[np.ndarray, "height width 3"]:

@@ -17,7 +17,6 @@ from mien.morphable.fit import FaceFit
 from mien.morphable.model import MorphableModel, neck_weight
 from mien.tracking.background import inpaint_background
 
-CHIN: Final = 152
 MOVED: Final = (0.3, 0.55)
 """Neck weights between which the person's pixels leave the plate; the render has taken over before."""
 WIDE: Final = (0.19, 0.28)
@@ -53,7 +52,7 @@ def photo_neck_weight(
     """How far the neck would move what each photo pixel shows; beyond the render, by the height there."""
     height, width = shape[:2]
     neutral = model.vertices(fit.identity, torch.zeros(52))
-    chin_y = float(model.landmarks(neutral)[CHIN, 1])
+    chin_y = model.chin_y(neutral)
     camera = fit.photo_camera(width, height)
     rays = camera.rays(height, width)
     distance = torch.full((height, width), float(fit.camera.T_world_camera[:3, 3].norm()))

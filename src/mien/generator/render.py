@@ -188,8 +188,7 @@ def hair_field(generator: Generator, planes: Planes, head: PosedHead) -> Field:
 def _hair_coordinates(head: PosedHead, points: Tensor) -> tuple[Tensor, Tensor]:
     rest = points if head.motion is None else head.motion.invert(points, steps=NECK_STEPS)
     q = head.carrier.to_planes(rest)
-    low, high = chart.HEIGHT_RANGE
-    return q, low + (q[..., 2] + 1) / 2 * (high - low)
+    return q, chart.height_of(q[..., 2])
 
 
 def _interval_coordinates(
@@ -206,8 +205,7 @@ def _interval_coordinates(
     step = torch.cat([torch.remainder(step[:, :1] + 1, 2) - 1, step[:, 1:]], 1)  # the short way round
     share = (torch.arange(FAST_SAMPLES) + 0.5) / FAST_SAMPLES
     q = (q[:, :1] + share[:, None] * step[:, None]).flatten(0, 1)[None]
-    low, high = chart.HEIGHT_RANGE
-    return q, low + (q[..., 2] + 1) / 2 * (high - low)
+    return q, chart.height_of(q[..., 2])
 
 
 def _march_all(

@@ -17,12 +17,11 @@ from torch import Tensor
 from mien.core.camera import Camera
 from mien.morphable.fit import FaceFit
 from mien.morphable.landmarks import BROW_LEFT, BROW_RIGHT, EYELIDS_LEFT, EYELIDS_RIGHT, FACE_OVAL, LIPS_INNER
-from mien.morphable.model import PARTS, MorphableModel
+from mien.morphable.model import CHIN_LANDMARK, PARTS, MorphableModel
 from mien.morphable.raster import RayScene, interpolate, interpolate_corners, vertex_normals
 from mien.tracking.colors import foreground_colors
 
 ROI_MARGIN: Final = 0.22  # of the crop's side, on each side
-CHIN: Final = 152
 FRONT_U: Final = 0.42  # throat and chest within about 50 degrees of the front are not taken for hair
 HISTOGRAM_BINS: Final = 40
 MIN_HAIR_SHARE: Final = 0.02  # of the face's area; less is no hair
@@ -127,7 +126,7 @@ def hair_share(
     person = alpha > 0.6
     oval = polygon_mask(shape, landmarks[list(FACE_OVAL)])
     brow_row = np.median(landmarks[[*BROW_LEFT, *BROW_RIGHT], 1])
-    chin_row = landmarks[CHIN, 1]
+    chin_row = landmarks[CHIN_LANDMARK, 1]
     face = oval & (rows > brow_row)
     unexplained = person & (part < 0)
     outside = unexplained & (rows < chin_row)

@@ -61,12 +61,11 @@ def sample_silhouette(
     planes = carrier.to_planes(
         evidence.origins[index, None] + evidence.directions[index, None] * t[..., None]
     )
-    low, high = chart.HEIGHT_RANGE
     valid = (planes[..., 2].abs() < 1) & (planes[..., 1] > chart.V_BODY[0]) & (far_t > near_t)[:, None]
     # On the mesh but outside the person the fit is off: little is learnt about hair there.
     off = evidence.body_hit[index] & (evidence.alpha[index] < 0.3)
     target, weight = evidence.hair[index], torch.where(off, 0.3, 1.0)
-    return Silhouette(planes[..., :2], low + (planes[..., 2] + 1) / 2 * (high - low), valid, target, weight)
+    return Silhouette(planes[..., :2], chart.height_of(planes[..., 2]), valid, target, weight)
 
 
 def sphere_interval(

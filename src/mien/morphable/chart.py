@@ -80,3 +80,9 @@ def height_coordinate(height: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"
     """Height above the smooth body radius (EG3D units) to the planes' third coordinate in [-1, 1]."""
     low, high = HEIGHT_RANGE
     return 2 * (height - low) / (high - low) - 1
+
+
+def height_of(coordinate: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+    """Inverse of `height_coordinate`."""
+    low, high = HEIGHT_RANGE
+    return low + (coordinate + 1) / 2 * (high - low)

@@ -20,7 +20,6 @@ from mien.core.errors import CheckpointError
 from mien.core.geometry import axis_angle_to_matrix
 
 PARTS: Final = ("body", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue", "mouth")
-NECK_TOP_BELOW_CHIN: Final = 0.0
 NECK_LENGTH: Final = 0.17  # EG3D units over which the neck blends from the still chest to the head
 CHIN_LANDMARK: Final = 152
 
@@ -89,6 +88,10 @@ class MorphableModel:
         """MediaPipe's 478 points on the mesh."""
         corner = vertices[..., self.faces[self.landmark_faces], :]
         return (self.landmark_barycentric[..., None] * corner).sum(-2)
+
+    def chin_y(self, vertices: Float[Tensor, "vertex 3"]) -> float:
+        """Height of the chin's tip, where the neck begins to blend."""
+        return float(self.landmarks(vertices)[CHIN_LANDMARK, 1])
 
 
 def neck_weight(y: Float[Tensor, "*batch"], chin_y: float) -> Float[Tensor, "*batch"]:

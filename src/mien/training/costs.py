@@ -68,8 +68,7 @@ def hair_field(generator: Generator, planes: Planes, carriers: list[Carrier]) ->
     def field(points: Tensor) -> tuple[Decoded, Tensor]:
         with torch.no_grad():
             q = torch.stack([c.to_planes(p) for c, p in zip(carriers, points, strict=True)])
-            low, high = chart.HEIGHT_RANGE
-            height = low + (q[..., 2] + 1) / 2 * (high - low)
+            height = chart.height_of(q[..., 2])
         return generator.decode(planes, q), height
 
     return field

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from mien.apps.options import face_option
+
 
 @click.command()
 @click.argument("photo", type=click.Path(path_type=Path))
@@ -14,13 +16,7 @@ import click
     required=True,
     help="Picture to write: the photo with the fitted head over it.",
 )
-@click.option(
-    "--face",
-    default="largest",
-    show_default=True,
-    metavar="largest|left|right|INDEX",
-    help="Which face to fit where there are several; INDEX counts from the largest, from 0.",
-)
+@face_option
 @click.option(
     "--json",
     "json_path",
