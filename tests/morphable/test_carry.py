@@ -28,7 +28,8 @@ def carrier_of(model: MorphableModel, seed: int = 0) -> Carrier:
 
 
 def around_the_head(model: MorphableModel, height: float, size: int = 24) -> Tensor:
-    uv = chart_grid(size).clamp(min=chart.V_BODY[0] + 0.05, max=0.97)
+    uv = chart_grid(size)
+    uv[..., 1] = uv[..., 1].clamp(min=chart.V_BODY[0] + 0.05, max=0.97)
     return surface_points(model, uv, torch.full((size, size), height)).reshape(-1, 3)
 
 
@@ -45,6 +46,15 @@ def test_the_template_is_carried_nowhere(model: MorphableModel) -> None:
     assert torch.equal(carrier.to_head(points), points)
     assert torch.equal(carrier.to_canonical(points), points)
     torch.testing.assert_close(carrier.to_planes(points), plane_coordinates(model, points))
+
+
+def test_the_back_of_the_head_moves_as_its_skin_does(model: MorphableModel) -> None:
+    identity = torch.randn(model.component_count, generator=torch.Generator().manual_seed(1))
+    vertices = model.vertices(identity, torch.zeros(52))
+    body = model.part_vertices("body")
+    skull = body[(model.mean[body, 2] < -0.1) & (model.mean[body, 1] > 0)]
+    carried = make_carrier(model, vertices).to_head(model.mean[skull])
+    assert (carried - vertices[skull]).norm(dim=-1).max() < 0.008
 
 
 def test_a_shifted_head_shifts_its_hair(model: MorphableModel) -> None:

@@ -143,3 +143,12 @@ def test_small_functions() -> None:
     assert noise.shape == (ATLAS, ATLAS)
     assert abs(noise.mean()) < 0.3
     assert np.abs(np.diff(noise)).max() < 0.3  # smooth
+    assert np.abs(noise[:, 0] - noise[:, -1]).max() < 0.3  # and no seam at the back of the head
+
+
+def test_hair_meets_itself_at_the_back_of_the_head(model: MorphableModel) -> None:
+    for seed in range(6):
+        height = random_hair(model, np.array([0.2, 0.1, 0.1]), np.random.default_rng(seed)).height
+        across = np.abs(height[:, 0] - height[:, -1])
+        beside = np.maximum(np.abs(height[:, 1] - height[:, 0]), np.abs(height[:, -1] - height[:, -2]))
+        assert across.max() < 2 * beside.max() + 0.01

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mien.core.arkit import ARKIT_INDEX
 from mien.core.atomic import check_output
 from mien.core.camera import Camera
 from mien.core.progress import progress
@@ -24,6 +25,8 @@ from mien.morphable.model import MorphableModel, load_head_model
 
 IDENTITY_STD: Final = 0.8
 """Spread of the identity coefficients of random heads, as in the training set."""
+LIPS_TOGETHER: Final = 0.09
+"""Coefficient of mouthClose that closes the mouth at rest: the template's lips are a millimetre apart."""
 SHEET_YAWS_DEG: Final = (-45.0, -20.0, 0.0, 20.0, 45.0)
 RENDER_PX: Final = 128
 PAPER: Final = 0.85
@@ -72,6 +75,13 @@ def random_heads(
     return heads
 
 
+def rest_expression() -> Float[Tensor, "52"]:
+    """The face at rest, lips closed."""
+    expression = torch.zeros(52)
+    expression[ARKIT_INDEX["mouthClose"]] = LIPS_TOGETHER
+    return expression
+
+
 def still_head(
     generator: Generator,
     model: MorphableModel,
@@ -79,8 +89,8 @@ def still_head(
     w: Float[Tensor, " w"],
     expression: Float[Tensor, "52"] | None = None,
 ) -> StillHead:
-    """A person at rest (or with an expression) in the head frame."""
-    expression = torch.zeros(52) if expression is None else expression
+    """A person at rest with closed lips (or with an expression) in the head frame."""
+    expression = rest_expression() if expression is None else expression
     carrier = make_carrier(model, model.vertices(identity, torch.zeros(52)))
     with torch.no_grad():
         planes = generator.planes(w[None], expression[None])

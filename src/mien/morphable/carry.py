@@ -54,7 +54,8 @@ def surface_points(
 def _neighbours(model: MorphableModel) -> tuple[Tensor, Tensor, Tensor]:
     body = model.part_vertices("body")
     body = body[model.exposure[body] > 0.1]
-    uv = chart_grid(MAP_SIZE).clamp(min=chart.V_BODY[0])
+    uv = chart_grid(MAP_SIZE)
+    uv[..., 1] = uv[..., 1].clamp(min=chart.V_BODY[0])
     points = surface_points(model, uv, torch.zeros(MAP_SIZE, MAP_SIZE)).reshape(-1, 3)
     distance, index = cKDTree(model.mean[body].numpy()).query(points.numpy(), k=NEIGHBOURS)
     weight = 1 / (torch.from_numpy(distance).float() + 0.01)

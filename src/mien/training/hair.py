@@ -63,7 +63,9 @@ def random_hair(model: MorphableModel, colour: np.ndarray, rng: np.random.Genera
 @lru_cache(maxsize=1)
 def _angles() -> tuple[np.ndarray, np.ndarray]:
     """Azimuth without its sign and arc length per atlas texel, read-only."""
-    grid = chart.unchart_uv(chart_grid(ATLAS).clamp(min=chart.V_BODY[0])).numpy()
+    grid = chart_grid(ATLAS)
+    grid[..., 1] = grid[..., 1].clamp(min=chart.V_BODY[0])
+    grid = chart.unchart_uv(grid).numpy()
     return _frozen(np.abs(grid[..., 0])), _frozen(grid[..., 1])
 
 

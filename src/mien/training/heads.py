@@ -9,6 +9,7 @@ import torch
 
 from mien.core.arkit import ARKIT_INDEX
 from mien.core.camera import Camera
+from mien.generator.samples import rest_expression
 from mien.morphable.carry import make_carrier
 from mien.morphable.model import MorphableModel
 from mien.morphable.raster import Hits, cast_rays, interpolate, interpolate_corners, vertex_normals
@@ -17,6 +18,8 @@ from mien.training.hair import NO_HAIR, Hair, dye_scalp, random_hair
 from mien.training.paint import ATLAS, Look, paint_atlas, random_look
 
 IDENTITY_STD: Final = 0.8
+WARM: Final = np.array([1.0, 0.1, -1.0])
+"""Light differs along this direction of colour, from daylight to lamps; never towards green or purple."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,9 @@ def random_light(rng: np.random.Generator) -> Light:
     key = np.array([rng.uniform(-0.9, 0.9), rng.uniform(-0.1, 0.9), 1.0])
     fill = np.array([-key[0], rng.uniform(-0.3, 0.5), 0.6])
     directions = np.stack([key / np.linalg.norm(key), fill / np.linalg.norm(fill)])
-    tint = 1 + rng.normal(0, 0.04, (2, 3))
+    tint = 1 + rng.normal(0, 0.05, (2, 1)) * WARM
     level = rng.uniform(0.3, 0.65)
-    ambient = level * (1 + rng.normal(0, 0.02, 3))
+    ambient = level * (1 + rng.normal(0, 0.025) * WARM)
     strength = np.array([[rng.uniform(0.75, 1.05) - level], [rng.uniform(0.0, 0.2)]])
     return Light(ambient, directions, strength * tint)
 
@@ -95,7 +98,7 @@ def random_expression(rng: np.random.Generator) -> np.ndarray:
             for n in names:
                 e[ARKIT_INDEX[n]] = value
     e[ARKIT_INDEX["tongueOut"]] = 0
-    return e
+    return np.clip(e + rest_expression().numpy(), 0, 1)
 
 
 def random_camera(rng: np.random.Generator) -> Camera:

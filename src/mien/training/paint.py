@@ -13,10 +13,10 @@ from scipy.ndimage import distance_transform_edt
 from mien.morphable.model import MorphableModel
 
 ATLAS = 512
-# Monk skin tone scale (CC BY 4.0 colours by Ellis Monk), light to dark, sRGB.
+# Skin from light to dark, sRGB, chosen by us in even steps of lightness; undertone is drawn apart.
 SKIN_TONES = np.array(
-    [[246, 237, 228], [243, 231, 219], [247, 234, 208], [234, 218, 186], [215, 189, 150],
-     [160, 126, 86], [130, 92, 67], [96, 65, 52], [58, 49, 42], [41, 36, 32]]
+    [[250, 226, 212], [243, 210, 191], [233, 190, 166], [218, 169, 140], [198, 146, 114],
+     [172, 121, 90], [143, 97, 71], [114, 75, 55], [86, 56, 43], [60, 41, 34]]
 ) / 255  # fmt: skip
 HAIR_COLOURS = np.array(
     [[18, 15, 14], [44, 30, 22], [74, 48, 32], [108, 72, 44], [156, 112, 68], [196, 158, 104],
@@ -40,14 +40,9 @@ def smoothstep(x: np.ndarray, low: float | np.ndarray, high: float | np.ndarray)
 
 
 def smooth_noise(rng: np.random.Generator, cells: int, size: int = ATLAS) -> np.ndarray:
-    """Zero-mean, unit-range random field [size, size] with about `cells` bumps per side.
-
-    It does not quite meet itself at the seam u = +-1, at the back of the head.
-    """
-    grid = rng.normal(size=(cells, cells)).astype(np.float32)
-    grid = np.concatenate([grid, grid[:, :1], grid[:, 1:2]], 1)
-    big = cv2.resize(grid, (int(size * (cells + 2) / cells), size), interpolation=cv2.INTER_CUBIC)
-    return big[:, :size]
+    """Zero-mean, unit-range random field [size, size] with about `cells` bumps per side, periodic in u."""
+    grid = np.tile(rng.normal(size=(cells, cells)).astype(np.float32), (1, 3))
+    return cv2.resize(grid, (3 * size, size), interpolation=cv2.INTER_CUBIC)[:, size : 2 * size]
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,11 +139,14 @@ class Look:
 
 
 def random_look(rng: np.random.Generator) -> Look:
-    """Draw a look; skin covers the Monk scale evenly."""
+    """Draw a look; skin covers the range of `SKIN_TONES` evenly."""
     tone = rng.uniform(0, len(SKIN_TONES) - 1)
     k = int(tone)
     skin = SKIN_TONES[k] * (1 - tone + k) + SKIN_TONES[min(k + 1, 9)] * (tone - k)
-    skin = np.clip(skin * (1 + rng.normal(0, 0.03, 3)) * np.array([1.0, 0.94, 0.9]), 0.03, 0.97)
+    undertone = rng.normal(0, 0.02) * np.array([0.4, 0.3, -1.0]) + rng.normal(0, 0.012) * np.array(
+        [1, -1, 0.3]
+    )
+    skin = np.clip(skin * (1 + rng.normal(0, 0.02) + undertone), 0.03, 0.97)
     hair = HAIR_COLOURS[rng.integers(4 if tone > 5.5 and rng.uniform() < 0.8 else 10)]
     lipstick = rng.uniform() < 0.2
     lips = (
@@ -162,12 +160,12 @@ def random_look(rng: np.random.Generator) -> Look:
         iris=np.clip(IRIS_COLOURS[rng.integers(3 if tone > 5 else 7)] * rng.uniform(0.7, 1.3), 0, 1),
         lips=lips,
         brow_strength=rng.uniform(0.35, 1.0),
-        beard=rng.uniform(0.3, 1.0) if rng.uniform() < 0.22 else 0.0,
+        beard=rng.uniform(0.5, 1.0) if rng.uniform() < 0.15 else 0.0,
         redness=rng.uniform(0.2, 1.2),
         freckles=rng.uniform(0.3, 1) if rng.uniform() < 0.15 else 0.0,
         cloth=rng.uniform(0.03, 0.92) * (0.4 + 0.6 * rng.uniform(size=3)),
         cloth_pattern=rng.uniform(0, 0.5) if rng.uniform() < 0.4 else 0.0,
-        neckline=rng.uniform(-0.44, -0.27),
+        neckline=rng.uniform(-0.40, -0.25),
     )
 
 
