@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from torch import Tensor
 
 from mien.core.camera import Camera
 from mien.core.geometry import axis_angle_to_matrix
+from mien.generator.haircolours import tabulate_hair
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
 from mien.generator.render import (
@@ -14,6 +16,7 @@ from mien.generator.render import (
     PosedHead,
     hair_field,
     make_hair_shell,
+    outer_height,
     over_background,
     pose_head,
     render,
@@ -72,6 +75,25 @@ def test_moving_the_head_moves_both_paths(head: StillHead, model: MorphableModel
     )  # fmt: skip
     assert psnr(fast.rgb, slow.rgb) > 28
     assert psnr(fast.rgb, head.view(camera(0), SIZE).rgb) < 28
+
+
+def test_the_table_of_colours_agrees_with_the_decoder(head: StillHead) -> None:
+    assert head.shell is not None
+    height = generator_height(head)
+    tuned = replace(head.planes, hair_height=height)
+    shell = make_hair_shell(head.generator, tuned, head.posed.model, head.posed.carrier)
+    assert shell is not None
+    tabled = replace(shell, colours=tabulate_hair(head.generator, tuned))
+    plain, quick = (
+        render(head.generator, tuned, head.posed, camera(30), SIZE, SIZE, shell=s) for s in (shell, tabled)
+    )
+    assert plain.hair_alpha.mean() > 0.02
+    assert psnr(plain.rgb, quick.rgb) > 45
+    assert torch.equal(plain.alpha, quick.alpha)
+
+
+def generator_height(head: StillHead) -> Tensor:
+    return outer_height(head.generator, head.planes, 64)[None, None]
 
 
 def test_rendering_is_deterministic_and_premultiplied(head: StillHead) -> None:

@@ -73,13 +73,12 @@ def test_importance_goes_where_the_weight_is() -> None:
 
 def test_density_is_hair_below_its_surface_only() -> None:
     height = torch.linspace(HEIGHT_RANGE[0] + 1e-3, HEIGHT_RANGE[1] - 1e-3, 50)[None]
-    zero = torch.zeros(1, 50, 3)
-    sigma = density(Decoded(zero, zero, torch.full((1, 50), 0.05)), height)
+    sigma = density(torch.full((1, 50), 0.05), height)
     assert (sigma.diff(dim=-1) <= 0).all()
     assert (sigma[height < 0.03] > 200).all()
     assert (sigma[height > 0.09] < 0.1).all()
     outside = torch.tensor([[HEIGHT_RANGE[0] - 0.01, HEIGHT_RANGE[1] + 0.01]])
-    assert (density(Decoded(zero[:, :2], zero[:, :2], torch.ones(1, 2)), outside) == 0).all()
+    assert (density(torch.ones(1, 2), outside) == 0).all()
 
 
 def test_march_meets_a_wall() -> None:

@@ -101,6 +101,19 @@ def test_motion_and_back(model: MorphableModel, yaw: float, pitch: float, roll: 
     assert error.quantile(0.95) < 0.02  # where the neck bends most, the fixed point comes near only
 
 
+@pytest.mark.parametrize("angles", [(0.0, 0.0, 0.0), (0.1, 0.4, -0.1), (-0.2, -0.6, 0.1)])
+def test_the_rigid_shortcut_agrees_with_the_iteration(
+    model: MorphableModel, angles: tuple[float, float, float]
+) -> None:
+    motion = motion_of(model, angles)
+    points = motion.apply(model.mean).view(-1, 7, 3)
+    quick, plain = motion.invert_rigid_first(points), motion.invert(points)
+    assert quick.shape == points.shape
+    error = (quick - plain).norm(dim=-1)
+    assert error.median() < 1e-5
+    assert error.quantile(0.99) < 1e-3
+
+
 def test_above_the_chin_motion_is_rigid_and_the_chest_is_still(model: MorphableModel) -> None:
     motion = motion_of(model, (0.1, 0.4, -0.1))
     points = model.mean

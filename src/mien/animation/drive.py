@@ -11,6 +11,7 @@ from torch import Tensor
 from mien.animation.plate import moving_weight, smoothstep
 from mien.core.camera import Camera
 from mien.core.geometry import axis_angle_to_matrix
+from mien.generator.haircolours import tabulate_hair
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
 from mien.generator.render import (
@@ -59,6 +60,7 @@ def make_puppet(avatar: Avatar, generator: Generator, model: MorphableModel | No
         carrier = make_carrier(model, neutral)
         planes = avatar.inversion.planes(generator, fit.expression)
         shell = make_hair_shell(generator, planes, model, carrier)
+        shell = None if shell is None else replace(shell, colours=tabulate_hair(generator, planes))
     chin_y = model.chin_y(neutral)
     moving_shell = torch.zeros(0, dtype=torch.long)
     if shell is not None:
@@ -145,7 +147,7 @@ def shown_weight(out: RenderOutput, camera: Camera, motion: HeadMotion) -> Float
     """How far the neck moves what each pixel shows, in [0, 1]."""
     rays = camera.rays(*out.alpha.shape)
     points = rays.origins + rays.directions * out.depth[..., None]
-    return moving_weight(motion.invert(points, steps=3), motion.chin_y) * (out.alpha > 1e-3)
+    return moving_weight(motion.invert_rigid_first(points, steps=3), motion.chin_y) * (out.alpha > 1e-3)
 
 
 def render_orbit(

@@ -53,9 +53,9 @@ def sample_planes(
     u, v, h = points.unbind(-1)
     u = torch.remainder(u + 1, 2.0) - 1
     return (
-        _lookup(planes.wrapped_uv, _wrapped(u, planes.uv), v)
-        + _lookup(planes.wrapped_uh, _wrapped(u, planes.uh), h)
-        + _lookup(planes.vh, v, h)
+        lookup(planes.wrapped_uv, unwrapped(u, planes.wrapped_uv), v)
+        + lookup(planes.wrapped_uh, unwrapped(u, planes.wrapped_uh), h)
+        + lookup(planes.vh, v, h)
     )
 
 
@@ -64,7 +64,7 @@ def sample_height(planes: Planes, points: Float[Tensor, "batch point 3"]) -> Flo
     assert planes.hair_height is not None
     assert planes.wrapped_height is not None
     u = torch.remainder(points[..., 0] + 1, 2.0) - 1
-    return _lookup(planes.wrapped_height, _wrapped(u, planes.hair_height), points[..., 1])[..., 0]
+    return lookup(planes.wrapped_height, unwrapped(u, planes.wrapped_height), points[..., 1])[..., 0]
 
 
 def wrap(plane: Float[Tensor, "batch channel y u"]) -> Float[Tensor, "batch channel y u2"]:
@@ -72,12 +72,18 @@ def wrap(plane: Float[Tensor, "batch channel y u"]) -> Float[Tensor, "batch chan
     return torch.cat([plane[..., -1:], plane, plane[..., :1]], -1)
 
 
-def _wrapped(u: Tensor, plane: Tensor) -> Tensor:
-    width = plane.shape[-1]
-    return u * (width / (width + 2))
+def unwrapped(u: Float[Tensor, "*batch"], wrapped_plane: Tensor) -> Float[Tensor, "*batch"]:
+    """u in [-1, 1] as the x of a plane that `wrap` made wider."""
+    width = wrapped_plane.shape[-1]
+    return u * ((width - 2) / width)
 
 
-def _lookup(plane: Tensor, x: Tensor, y: Tensor) -> Tensor:
+def lookup(
+    plane: Float[Tensor, "batch channel y x"],
+    x: Float[Tensor, "batch point"],
+    y: Float[Tensor, "batch point"],
+) -> Float[Tensor, "batch point channel"]:
+    """Bilinear values at places in [-1, 1], clamped at the ends."""
     grid = torch.stack([x, y], -1)[:, :, None]
     out = F.grid_sample(plane, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return out[..., 0].transpose(1, 2)

@@ -43,18 +43,20 @@ Field = Callable[[Float[Tensor, "batch point 3"]], tuple[Decoded, Tensor]]
 """Decoded outputs and height above the body at points of the observed frame."""
 
 
-def density(decoded: Decoded, height: Float[Tensor, "batch point"]) -> Float[Tensor, "batch point"]:
-    """Density per EG3D unit."""
+def density(
+    outer: Float[Tensor, "batch point"], height: Float[Tensor, "batch point"]
+) -> Float[Tensor, "batch point"]:
+    """Density per EG3D unit at a height, where the hair reaches to the height `outer`."""
     inside = ((height > HEIGHT_RANGE[0]) & (height < HEIGHT_RANGE[1])).to(height.dtype)
-    return SIGMA * torch.sigmoid((decoded.hair_height - height) / SOFTNESS) * inside
+    return SIGMA * torch.sigmoid((outer - height) / SOFTNESS) * inside
 
 
 def stratified(
-    near: Float[Tensor, "batch ray"],
-    far: Float[Tensor, "batch ray"],
+    near: Float[Tensor, "*ray"],
+    far: Float[Tensor, "*ray"],
     count: int,
     jitter: Tensor | None = None,
-) -> Float[Tensor, "batch ray {count}"]:
+) -> Float[Tensor, "*ray {count}"]:
     """Distances at the middle of equal bins, or jittered inside them by `jitter` in [0, 1)."""
     offset = 0.5 if jitter is None else jitter
     step = (torch.arange(count, device=near.device, dtype=near.dtype) + offset) / count
@@ -81,6 +83,20 @@ def importance(
     return start + (u - low) / (high - low).clamp(min=1e-6) * 2 * half
 
 
+def quadrature(
+    t: Float[Tensor, "*ray sample"],
+    sigma: Float[Tensor, "*ray sample"],
+    far: Float[Tensor, "*ray"],
+    near: Float[Tensor, "*ray"] | None = None,
+) -> tuple[Float[Tensor, "*ray sample"], Float[Tensor, "*ray"]]:
+    """Weights of sorted samples, each standing for the gap around it, and the share that passes them all."""
+    first = t[..., :1] if near is None else near[..., None]
+    edges = torch.cat([first, (t[..., 1:] + t[..., :-1]) / 2, torch.maximum(far[..., None], t[..., -1:])], -1)
+    transparency = torch.exp(-sigma * (edges[..., 1:] - edges[..., :-1]))
+    through = torch.cumprod(torch.cat([torch.ones_like(transparency[..., :1]), transparency], -1), -1)
+    return through[..., :-1] * (1 - transparency), through[..., -1]
+
+
 def composite(
     t: Float[Tensor, "batch ray sample"],
     sigma: Float[Tensor, "batch ray sample"],
@@ -88,14 +104,9 @@ def composite(
     far: Float[Tensor, "batch ray"],
     near: Float[Tensor, "batch ray"] | None = None,
 ) -> tuple[Marched, Float[Tensor, "batch ray sample"]]:
-    """Quadrature over sorted samples, each standing for the gap around it; also the weights."""
-    first = t[..., :1] if near is None else near[..., None]
-    edges = torch.cat([first, (t[..., 1:] + t[..., :-1]) / 2, torch.maximum(far[..., None], t[..., -1:])], -1)
-    transparency = torch.exp(-sigma * (edges[..., 1:] - edges[..., :-1]))
-    through = torch.cumprod(torch.cat([torch.ones_like(transparency[..., :1]), transparency], -1), -1)
-    weight = through[..., :-1] * (1 - transparency)
-    marched = Marched((weight[..., None] * rgb).sum(-2), 1 - through[..., -1], (weight * t).sum(-1))
-    return marched, weight
+    """Colour, alpha and weighted distance of sorted samples; also the weights."""
+    weight, passing = quadrature(t, sigma, far, near)
+    return Marched((weight[..., None] * rgb).sum(-2), 1 - passing, (weight * t).sum(-1)), weight
 
 
 def march(
@@ -112,7 +123,7 @@ def march(
     def evaluate(t: Tensor) -> tuple[Tensor, Tensor]:
         points = origins[..., None, :] + directions[..., None, :] * t[..., None]
         decoded, height = field(points.flatten(1, 2))
-        sigma = density(decoded, height).view(t.shape)
+        sigma = density(decoded.hair_height, height).view(t.shape)
         return sigma, decoded.hair_rgb.view(*t.shape, 3)
 
     t = stratified(near, far, config.coarse, jitter)

@@ -5,7 +5,7 @@ takes the mean displacement of the body vertices near its surface point, so it i
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import torch
 from jaxtyping import Float
@@ -19,7 +19,7 @@ from mien.morphable.model import MorphableModel, neck_weight
 
 MAP_SIZE = 64
 NEIGHBOURS = 12
-FIXED_POINT_STEPS = 3
+FIXED_POINT_STEPS = 2
 
 
 def sample_chart(
@@ -123,6 +123,13 @@ class HeadMotion:
         """Rest pose to moved pose."""
         return _blend(xyz_rest, xyz_rest, self, inverse=False)
 
+    @cached_property
+    def turn(self) -> tuple[Tensor, Tensor]:
+        """Unit axis [3] and angle (rad) of the head's rotation."""
+        vector = matrix_to_axis_angle(self.R_chest_head)
+        angle = vector.norm()
+        return vector / angle.clamp(min=1e-9), angle
+
     def invert(self, xyz_moved: Float[Tensor, "*batch 3"], steps: int = 6) -> Float[Tensor, "*batch 3"]:
         """Moved pose to rest pose, by fixed-point iteration on the blend weight."""
         rest = _blend(xyz_moved, xyz_moved, self, inverse=True)
@@ -130,13 +137,21 @@ class HeadMotion:
             rest = _blend(xyz_moved, rest, self, inverse=True)
         return rest
 
+    def invert_rigid_first(
+        self, xyz_moved: Float[Tensor, "*batch 3"], steps: int = 6
+    ) -> Float[Tensor, "*batch 3"]:
+        """`invert`, with the iteration only for what is not above the chin, where the head is rigid."""
+        moved = xyz_moved.reshape(-1, 3)
+        rest = (moved - (self.joint + self.translation)) @ self.R_chest_head + self.joint
+        neck = torch.nonzero(rest[:, 1] < self.chin_y)[:, 0]
+        rest[neck] = self.invert(moved[neck], steps)
+        return rest.view(xyz_moved.shape)
+
 
 def _blend(points: Tensor, weight_points: Tensor, motion: HeadMotion, *, inverse: bool) -> Tensor:
     """Rotate each point by its share of the motion (Rodrigues on vectors, about one axis)."""
     weight = neck_weight(weight_points[..., 1], motion.chin_y)[..., None]
-    vector = matrix_to_axis_angle(motion.R_chest_head)
-    angle = vector.norm()
-    axis = vector / angle.clamp(min=1e-9)
+    axis, angle = motion.turn
     local = points - motion.joint
     if inverse:
         local = local - weight * motion.translation

@@ -22,6 +22,10 @@ class Hits:
         """Bool [N]: whether the ray met the mesh."""
         return self.face >= 0
 
+    def of(self, rays: np.ndarray) -> "Hits":
+        """Of some rays (indices)."""
+        return Hits(self.face[rays], self.barycentric[rays], self.depth[rays])
+
 
 class RayScene:
     """Triangles (vertices [V, 3], faces [F, 3]) ready for ray casting."""

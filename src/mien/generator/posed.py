@@ -1,0 +1,105 @@
+"""A head in a pose, and the shell around its hair: the geometry that is rendered."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mien.generator.haircolours import HairColours
+from mien.generator.model import Generator
+from mien.generator.planes import Planes
+from mien.generator.volume import SOFTNESS
+from mien.morphable import chart
+from mien.morphable.carry import Carrier, HeadMotion, chart_grid
+from mien.morphable.model import MorphableModel
+from mien.morphable.shell import Shell, height_shell
+
+SHELL_SIZE: Final = 112
+SHELL_MARGIN: Final = 4 * SOFTNESS
+EMPTY_HEIGHT: Final = -0.035
+NECK_STEPS: Final = 3
+
+
+@dataclass(frozen=True, eq=False)
+class PosedHead:
+    """Geometry of one frame: body vertices where they are seen, and how hair is carried there."""
+
+    model: MorphableModel
+    vertices: np.ndarray  # float32 [V, 3], moved pose
+    carrier: Carrier
+    motion: HeadMotion | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class HairShell:
+    """The accelerator of one avatar: surface around its hair, on the template head and in its head frame."""
+
+    shell: Shell
+    vertices_head: Float[Tensor, "grid 3"]
+    colours: HairColours | None = None
+    """Table that spares the decoder, see `tabulate_hair`."""
+
+    def posed_vertices(self, head: PosedHead) -> Float[Tensor, "grid 3"]:
+        """Its vertices where the head has moved them."""
+        return self.vertices_head if head.motion is None else head.motion.apply(self.vertices_head)
+
+
+def pose_head(
+    model: MorphableModel,
+    identity: Float[Tensor, " component"],
+    expression: Float[Tensor, "52"],
+    carrier: Carrier,
+    motion: HeadMotion | None = None,
+) -> PosedHead:
+    """Vertices for identity and expression, moved along the neck."""
+    vertices = model.vertices(identity, expression)
+    if motion is not None:
+        vertices = motion.apply(vertices)
+    return PosedHead(model, vertices.numpy().astype(np.float32), carrier, motion)
+
+
+def outer_height(
+    generator: Generator, planes: Planes, size: int = SHELL_SIZE, steps: int = 24
+) -> Float[Tensor, "n n"]:
+    """Largest height at which there is hair, per chart texel; `HEIGHT_RANGE[0]` where there is none."""
+    if planes.hair_height is not None:
+        own = planes.hair_height.cpu()
+        return torch.nn.functional.interpolate(own, (size, size), mode="bilinear")[0, 0]
+    low, high = chart.HEIGHT_RANGE
+    heights = torch.linspace(low, high - 1e-3, steps)
+    uv = chart_grid(size).view(1, -1, 2)
+    outer = torch.full((size * size,), low)
+    with torch.no_grad():
+        for h in heights:
+            third = chart.height_coordinate(h).expand(1, uv.shape[1], 1)
+            decoded = generator.decode(planes, torch.cat([uv, third], -1)).hair_height[0]
+            outer = torch.where(
+                decoded >= h - (high - low) / steps / 2,
+                torch.maximum(outer, torch.minimum(decoded, h + 0.02)),
+                outer,
+            )
+    return outer.view(size, size)
+
+
+def make_hair_shell(
+    generator: Generator, planes: Planes, model: MorphableModel, carrier: Carrier
+) -> HairShell | None:
+    """Shell around all hair, or None for a head without hair."""
+    height = outer_height(generator, planes)
+    grown = torch.nn.functional.max_pool2d(
+        torch.cat([height[:, -2:], height, height[:, :2]], 1)[None, None], 5, 1, 2
+    )
+    grown = grown[0, 0, :, 2:-2] + SHELL_MARGIN
+    shell = height_shell(model, grown, EMPTY_HEIGHT + SHELL_MARGIN)
+    if len(shell.faces) == 0:
+        return None
+    return HairShell(shell, carrier.to_head(shell.vertices))
+
+
+def hair_coordinates(head: PosedHead, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
+    """Plane coordinates of points where the head has moved them."""
+    rest = points if head.motion is None else head.motion.invert_rigid_first(points, steps=NECK_STEPS)
+    return head.carrier.to_planes(rest)
