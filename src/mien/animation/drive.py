@@ -146,8 +146,11 @@ def moving_box(puppet: Puppet, canvas: Canvas, head: PosedHead) -> tuple[int, in
 def shown_weight(out: RenderOutput, camera: Camera, motion: HeadMotion) -> Float[Tensor, "height width"]:
     """How far the neck moves what each pixel shows, in [0, 1]."""
     rays = camera.rays(*out.alpha.shape)
-    points = rays.origins + rays.directions * out.depth[..., None]
-    return moving_weight(motion.invert_rigid_first(points, steps=3), motion.chin_y) * (out.alpha > 1e-3)
+    seen = out.alpha > 1e-3
+    points = rays.origins[seen] + rays.directions[seen] * out.depth[seen, None]
+    weight = torch.zeros_like(out.alpha)
+    weight[seen] = moving_weight(motion.invert_rigid_first(points, steps=3), motion.chin_y)
+    return weight
 
 
 def render_orbit(

@@ -132,17 +132,21 @@ def _march(
     """Alpha and weighted distance; `found` takes a round, its rays, their samples' weights and places."""
     alpha, distance = torch.zeros(len(depth)), torch.zeros(len(depth))
     active, far = torch.arange(len(depth)), depth.clamp(max=FAR)
-    start = torch.zeros(len(depth))
+    start, q_start = torch.zeros(len(depth)), torch.zeros(len(depth), 3)
     for round_ in range(FAST_ROUNDS):
         entry, leaving = surfaces.after(active, start)
-        begin = torch.where(leaving & (start > 0), start, entry)
+        inside = leaving & (start > 0)
+        begin = torch.where(inside, start, entry)
         ok = torch.nonzero((entry < MISSED) & (begin < far[active]))[:, 0]
-        active, begin = active[ok], begin[ok]
+        active, begin, inside, q_begin = active[ok], begin[ok], inside[ok], q_start[ok]
         if len(active) == 0:
             break
         end = torch.minimum(begin + INTERVAL, far[active])
         t = stratified(begin, end, FAST_SAMPLES)
-        q = _interval_coordinates(head, origins[active], directions[active], begin, end)
+        entered = torch.nonzero(~inside)[:, 0]  # the others go on where their last interval ended
+        q_begin[entered] = _coordinates(head, origins, directions, active[entered], begin[entered])
+        q_end = _coordinates(head, origins, directions, active, end)
+        q = _between(q_begin, q_end)
         sigma = _density(generator, planes, q)
         weight, passing = quadrature(t, sigma, end, near=begin)
         through = 1 - alpha[active]
@@ -151,7 +155,7 @@ def _march(
         alpha[active] = 1 - through * passing
         distance[active] += (weight * t).sum(1)
         left = torch.nonzero(through * passing > OPAQUE)[:, 0]
-        active, start = active[left], end[left]
+        active, start, q_start = active[left], end[left], q_end[left]
     return alpha, distance
 
 
@@ -164,16 +168,20 @@ def _density(
     return density(outer.to(q.device), chart.height_of(points[..., 2])).view(q.shape[:2])
 
 
-def _interval_coordinates(
-    head: PosedHead, origins: Tensor, directions: Tensor, begin: Tensor, end: Tensor
-) -> Float[Tensor, "ray sample 3"]:
+def _coordinates(
+    head: PosedHead, origins: Tensor, directions: Tensor, rays: Tensor, distance: Tensor
+) -> Float[Tensor, "active 3"]:
+    return hair_coordinates(head, origins[rays] + directions[rays] * distance[:, None])
+
+
+def _between(
+    q_begin: Float[Tensor, "active 3"], q_end: Float[Tensor, "active 3"]
+) -> Float[Tensor, "active sample 3"]:
     """Plane coordinates of stratified samples of short intervals.
 
     The way to the planes is smooth, so only the ends of an interval are carried; samples lie between.
     """
-    ends = torch.stack([begin, end], 1)
-    q = hair_coordinates(head, origins[:, None] + directions[:, None] * ends[..., None])
-    step = q[:, 1] - q[:, 0]
+    step = q_end - q_begin
     step = torch.cat([torch.remainder(step[:, :1] + 1, 2) - 1, step[:, 1:]], 1)  # the short way round
     share = (torch.arange(FAST_SAMPLES) + 0.5) / FAST_SAMPLES
-    return q[:, :1] + share[:, None] * step[:, None]
+    return q_begin[:, None] + share[:, None] * step[:, None]
