@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from mien import __version__
-from mien.animation.calibrate import measure_response
+from mien.animation.calibrate import Response, calibrated_motion, measure_response
 from mien.animation.drive import (
     Canvas,
     Puppet,
@@ -23,8 +23,9 @@ from mien.animation.drive import (
 )
 from mien.animation.motion import Motion
 from mien.animation.plate import make_plates
+from mien.animation.pose_response import PoseResponse
 from mien.animation.response import ExpressionResponse
-from mien.animation.retarget import DrivenMotion, Retargeting, retarget
+from mien.animation.retarget import DrivenMotion, Retargeting
 from mien.animation.sheet import avatar_sheet
 from mien.animation.smoothing import Smoothing, smooth_motion
 from mien.animation.track import read_driver
@@ -48,9 +49,6 @@ from mien.tracking.faces import choose_face, find_faces
 from mien.tracking.matting import foreground_alpha
 
 WORKING_PX = 512
-RESPONSE_ANCHOR = 0.2
-"""How much the avatar is asked for what the driver shows rather than for what would be measured: at 0.03 the
-measured coefficients fit best, but a driver's constant squint half closes the eyes."""
 AVATAR_SUFFIX = ".mien"
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 
@@ -66,7 +64,7 @@ class AvatarOptions:
     model: Path | None = None
     """A generator file; the bundled mien-base if None."""
     inversion: InversionConfig = field(default_factory=InversionConfig)
-    probes: int = 64
+    probes: int = 72
     """Expressions rendered and tracked to learn the avatar's response."""
 
 
@@ -111,7 +109,7 @@ def create_avatar(
     report("background", 0.6)
     plate, background = make_plates(rgb, alpha, fit, inversion, generator, model)
     pictures = [torch.from_numpy(np.ascontiguousarray(p)) for p in (rgb, plate, background)]
-    identity = ExpressionResponse.identity()
+    identity, still = ExpressionResponse.identity(), PoseResponse.identity()
     avatar = Avatar(
         inversion=inversion,
         fit=fit,
@@ -121,6 +119,7 @@ def create_avatar(
         background=pictures[2],
         response_values=torch.from_numpy(identity.values),
         response_crosstalk=torch.from_numpy(identity.crosstalk),
+        response_turn=torch.from_numpy(still.to_array()),
         provenance=_provenance(photo, options, rgb.shape[:2]),
     )
     report("calibrating", 0.7)
@@ -128,8 +127,9 @@ def create_avatar(
     report("done", 1.0)
     return replace(
         avatar,
-        response_values=torch.from_numpy(response.values),
-        response_crosstalk=torch.from_numpy(response.crosstalk),
+        response_values=torch.from_numpy(response.expression.values),
+        response_crosstalk=torch.from_numpy(response.expression.crosstalk),
+        response_turn=torch.from_numpy(response.pose.to_array()),
     )
 
 
@@ -173,16 +173,7 @@ def animate(
     """
     options = options or AnimateOptions()
     motion = read_driver(driver, face=options.driver_face, show_progress=show_progress)
-    motion = smooth_motion(motion, options.smoothing)
-    driven = retarget(
-        motion,
-        R_camera_head_source=avatar.fit.R_camera_head.numpy(),
-        expression_source=avatar.fit.expression.numpy(),
-        options=options.retargeting,
-    )
-    if options.retargeting.use_expression and options.calibrated:
-        response = ExpressionResponse(avatar.response_values.numpy(), avatar.response_crosstalk.numpy())
-        driven = replace(driven, expression=response.apply(driven.expression, anchor=RESPONSE_ANCHOR))
+    driven = drive_avatar(avatar, smooth_motion(motion, options.smoothing), options)
     puppet = make_puppet(avatar, _generator_of(avatar, model, options.device))
     canvas = photo_canvas(avatar) if options.crop_px is None else crop_canvas(avatar, options.crop_px)
     sound = driver if isinstance(driver, Path) else sound
@@ -195,6 +186,23 @@ def animate(
         for time_s, frame in zip(driven.time_s, frames, strict=True):
             writer.write(frame[:height, :width], time_s=float(time_s))
     return driven
+
+
+def drive_avatar(avatar: Avatar, motion: Motion, options: AnimateOptions | None = None) -> DrivenMotion:
+    """What to send to an avatar so that it shows the motion."""
+    options = options or AnimateOptions()
+    R_source = avatar.fit.R_camera_head.numpy()
+    response = None
+    if options.calibrated:
+        expression = ExpressionResponse(avatar.response_values.numpy(), avatar.response_crosstalk.numpy())
+        response = Response(expression, PoseResponse.from_array(avatar.response_turn.numpy()))
+    return calibrated_motion(
+        motion,
+        response,
+        R_camera_head_source=R_source,
+        expression_source=avatar.fit.expression.numpy(),
+        options=options.retargeting,
+    )
 
 
 def driven_frames(puppet: Puppet, canvas: Canvas, driven: DrivenMotion) -> Iterator[np.ndarray]:

@@ -6,14 +6,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.animation.test_retarget import make_motion
 
 from mien.animation import calibrate
-from mien.animation.calibrate import ACTIONS, measure_response, probe_expressions
+from mien.animation.calibrate import (
+    ACTIONS,
+    ANCHOR,
+    Response,
+    calibrated_motion,
+    measure_response,
+    probe_expressions,
+)
 from mien.animation.drive import Puppet
+from mien.animation.pose_response import PoseResponse
 from mien.animation.response import ExpressionResponse
+from mien.animation.retarget import Retargeting
 from mien.core.arkit import ARKIT_INDEX
 from mien.inversion.avatar import load_avatar
-from mien.pipeline import RESPONSE_ANCHOR, AnimateOptions, animate
+from mien.pipeline import AnimateOptions, animate
 
 
 def test_probes_start_neutral_and_try_every_action_alone() -> None:
@@ -29,7 +39,8 @@ def test_probes_start_neutral_and_try_every_action_alone() -> None:
 
 def test_the_mouth_of_an_avatar_answers_to_the_jaw(puppet: Puppet) -> None:
     response = measure_response(puppet, probes=12)
-    assert response.gain[ARKIT_INDEX["jawOpen"]] > 0.2
+    assert response.expression.gain[ARKIT_INDEX["jawOpen"]] > 0.2
+    assert response.pose.gain[0] > 0.5
 
 
 def test_an_avatar_whose_face_is_never_found_is_left_as_it_is(
@@ -40,7 +51,25 @@ def test_an_avatar_whose_face_is_never_found_is_left_as_it_is(
 
     monkeypatch.setattr(calibrate, "render_moving", grey)
     response = measure_response(puppet, probes=4)
-    assert np.array_equal(response.values, ExpressionResponse.identity().values)
+    assert np.array_equal(response.expression.values, ExpressionResponse.identity().values)
+    assert np.array_equal(response.pose.to_array(), PoseResponse.identity().to_array())
+
+
+def test_relative_expressions_rest_at_the_source_whatever_is_seen_of_it() -> None:
+    values = 0.2 + 0.6 * ExpressionResponse.identity().values
+    response = Response(ExpressionResponse(values, np.zeros((52, 52))), PoseResponse.identity())
+    source = np.linspace(0, 0.6, 52)
+    still = make_motion(
+        np.full((5, 52), 0.3), np.tile(np.eye(3), (5, 1, 1)), np.tile([0.0, 0.0, -1.0], (5, 1))
+    )
+    driven = calibrated_motion(
+        still,
+        response,
+        R_camera_head_source=np.eye(3),
+        expression_source=source,
+        options=Retargeting(expression_mode="relative"),
+    )
+    np.testing.assert_allclose(driven.expression, np.tile(source, (5, 1)), atol=1e-4)
 
 
 def test_animate_sends_what_makes_the_wanted_be_seen(avatar_file: Path, tmp_path: Path) -> None:
@@ -54,7 +83,7 @@ def test_animate_sends_what_makes_the_wanted_be_seen(avatar_file: Path, tmp_path
     sliders = tmp_path / "jaw.json"
     sliders.write_text('{"jawOpen": 0.4}')
     sent = animate(weak, sliders, tmp_path / "a.mp4", show_progress=False).expression
-    anchor = RESPONSE_ANCHOR  # argmin (s / 2 - 0.4)^2 + anchor (s - 0.4)^2
+    anchor = ANCHOR[jaw]  # argmin (s / 2 - 0.4)^2 + anchor (s - 0.4)^2
     wanted = (0.2 + 0.4 * anchor) / (0.25 + anchor)
     assert sent[0, jaw] == pytest.approx(wanted, abs=0.02)
     assert wanted > 0.5

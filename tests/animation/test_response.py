@@ -95,3 +95,33 @@ def test_bad_measurements_are_named() -> None:
         fit_response(np.zeros((4, 52)), np.full((4, 52), np.nan))
     with pytest.raises(InputError, match="measure it again"):
         ExpressionResponse(np.zeros((52, 5)), np.zeros((5, 5)))
+
+
+def test_the_skin_follows_a_lid_as_far_as_it_is_seen_to_close() -> None:
+    rng = np.random.default_rng(0)
+    sent = rng.uniform(0, 1, (400, 52)) * (rng.uniform(size=(400, 52)) < 0.3)
+    closed = 0.7 / (1 + np.exp(-14 * (sent[:, 0] - 0.5)))  # a lid: nothing is seen at first
+    measured = 0.8 * sent
+    measured[:, 0], measured[:, 1] = closed, 0.2 + 0.3 * sent[:, 1] + 0.5 * closed
+    response = fit_response(sent, measured + rng.normal(0, 0.005, sent.shape))
+    probe = np.zeros((5, 52))
+    probe[:, 0] = np.linspace(0, 1, 5)
+    expected = 0.7 / (1 + np.exp(-14 * (probe[:, 0] - 0.5)))
+    np.testing.assert_allclose(response.predict(probe)[:, 0], expected, atol=0.06)
+    np.testing.assert_allclose(response.predict(probe)[:, 1], 0.2 + 0.5 * expected, atol=0.06)
+
+
+def test_what_is_weighted_is_not_traded_for_the_rest(truth: tuple[np.ndarray, ...]) -> None:
+    values = np.tile(np.linspace(0, 1, 5), (52, 1))
+    values[1] *= 0.1  # hardly seen itself, but raised by the lid
+    crosstalk = np.zeros((52, 52))
+    crosstalk[0, 1] = 1.0
+    response = ExpressionResponse(values, crosstalk)
+    wanted = np.zeros((1, 52))
+    wanted[0, 1] = 0.8
+    weight = np.ones(52)
+    weight[0] = 9.0
+    lid = [response.apply(wanted, anchor=0.1, weight=w)[0, 0] for w in (np.ones(52), weight)]
+    assert lid[1] < 0.5 * lid[0]
+    bound = response.apply(wanted, near=np.ones((1, 52)), anchor=1e6)
+    np.testing.assert_allclose(bound, 1.0, atol=1e-3)

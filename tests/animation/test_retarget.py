@@ -8,11 +8,14 @@ import pytest
 
 from mien.animation.motion import Motion, MotionSource
 from mien.animation.retarget import (
+    BLINKS,
+    CLOSED,
     DrivenMotion,
     Mode,
     Retargeting,
     head_offset,
     neutral_coefficients,
+    own_lids,
     retarget,
     soft_limit,
 )
@@ -63,7 +66,7 @@ def test_relative_pose_starts_at_the_source_and_turns_as_the_driver(motion: Moti
 
 
 def test_absolute_modes_are_the_driver(motion: Motion) -> None:
-    result = driven(motion, pose_mode="absolute", expression_mode="absolute")
+    result = driven(motion, pose_mode="absolute", expression_mode="absolute", own_lids=False)
     np.testing.assert_allclose(result.R_camera_head, motion.R_camera_head, atol=1e-6)
     np.testing.assert_array_equal(result.expression, motion.coefficients)
 
@@ -159,3 +162,42 @@ def test_results_are_rotations(motion: Motion) -> None:
     R = driven(wild).R_camera_head.astype(np.float64)
     np.testing.assert_allclose(R @ np.swapaxes(R, -1, -2), np.tile(np.eye(3), (COUNT, 1, 1)), atol=1e-6)
     np.testing.assert_allclose(np.linalg.det(R), 1, atol=1e-6)
+
+
+def blinking(level: float, *, count: int = COUNT, closed: slice = slice(0, 0)) -> Motion:
+    """A driver whose open eyes give `level` and whose eyes are closed in some frames."""
+    coefficients = np.zeros((count, 52))
+    coefficients[:, BLINKS] = level
+    coefficients[closed, BLINKS[0] : BLINKS[0] + 1] = coefficients[closed, BLINKS[1] : BLINKS[1] + 1] = 0.6
+    return make_motion(coefficients, np.tile(np.eye(3), (count, 1, 1)), np.tile([0.0, 0, -1], (count, 1)))
+
+
+@pytest.mark.parametrize("level", [0.0, 0.08, 0.19])
+@pytest.mark.parametrize("closed", [slice(0, 0), slice(0, 4), slice(17, 21)])
+def test_open_eyes_are_the_sources_own_and_closed_eyes_are_closed(level: float, closed: slice) -> None:
+    source = EXPRESSION.copy()
+    source[list(BLINKS)] = 0.05, 0.1
+    motion = blinking(level, closed=closed)
+    result = retarget(motion, R_camera_head_source=R_SOURCE, expression_source=source).expression
+    is_open = motion.coefficients[:, BLINKS[0]] < 0.5
+    np.testing.assert_allclose(result[is_open][:, BLINKS], [[0.05, 0.1]] * int(is_open.sum()), atol=1e-6)
+    np.testing.assert_allclose(result[~is_open][:, BLINKS], 0.6, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_who_sleeps_all_the_time_is_shown_asleep(count: int) -> None:
+    result = driven(blinking(0.6, count=count))
+    np.testing.assert_allclose(result.expression[:, BLINKS], 0.6, atol=1e-6)
+
+
+@pytest.mark.parametrize("awake", [0.0, 0.1, 0.2])
+@pytest.mark.parametrize("source", [0.0, 0.1, 0.9])
+def test_lids_rise_with_the_drivers(awake: float, source: float) -> None:
+    rows = np.tile(np.linspace(0, 1, 101)[:, None], (1, 52))
+    carried = own_lids(rows, np.full(2, awake), np.full(2, source))
+    lids = carried[:, BLINKS]
+    assert (np.diff(lids, axis=0) >= 0).all()
+    assert lids.min() >= 0
+    np.testing.assert_allclose(lids[rows[:, 0] >= CLOSED], rows[rows[:, 0] >= CLOSED][:, BLINKS], atol=1e-12)
+    others = np.setdiff1d(np.arange(52), BLINKS)
+    np.testing.assert_array_equal(carried[:, others], rows[:, others])

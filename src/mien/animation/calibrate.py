@@ -5,16 +5,22 @@ reach. With the response known (`mien.animation.response`), a driver's coefficie
 the same coefficients are measured on the avatar.
 """
 
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
+from numpy.typing import NDArray
 
 from mien.animation.drive import Puppet, crop_canvas, head_motion, render_moving
+from mien.animation.motion import Motion
+from mien.animation.pose_response import PoseResponse, fit_pose_response
 from mien.animation.response import ExpressionResponse, fit_response
-from mien.core.arkit import ARKIT_INDEX
-from mien.tracking.faces import FaceTracker
+from mien.animation.retarget import DrivenMotion, Retargeting, retarget
+from mien.animation.rotations import rotation_exp, rotation_log
+from mien.core.arkit import ARKIT_INDEX, ARKIT_NAMES
+from mien.tracking.faces import FaceObservation, FaceTracker
 
 SIZE_PX: Final = 224
 ACTIONS: Final[tuple[tuple[tuple[str, float], ...], ...]] = (
@@ -52,34 +58,122 @@ ACTIONS: Final[tuple[tuple[tuple[str, float], ...], ...]] = (
     (("noseSneerLeft", 0.5), ("noseSneerRight", 0.5)),
 )
 """What faces do together; probes mix up to three of these."""
+LIDS: Final = (0.15, 0.3, 0.45, 0.75, 0.9)
+"""Closures of both lids that are tried alone: a tracker sees little of the first third of a blink."""
+TURNS_DEG: Final = (
+    (0, -14, 0), (0, -7, 0), (0, 7, 0), (0, 14, 0), (-10, 0, 0), (-5, 0, 0), (5, 0, 0), (10, 0, 0),
+    (0, 0, -8), (0, 0, 8),
+)  # fmt: skip
+"""Turns from the source's pose, about the camera's x, y and z axis."""
+ANCHOR: Final = np.select(
+    [np.char.startswith(ARKIT_NAMES, "eyeBlink"), np.char.startswith(ARKIT_NAMES, "eye")], [0.1, 0.2], 0.04
+)
+"""[52] how much the avatar is asked for what the driver shows rather than for what would be measured: most
+for eyes, of which a tracker sees least."""
+WEIGHT: Final = np.where(np.char.startswith(ARKIT_NAMES, "eyeBlink"), 3.0, 1.0)
+"""[52] lids are what people look at: they are not traded for a squint."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """How an avatar answers: in its expression and in its pose."""
+
+    expression: ExpressionResponse
+    pose: PoseResponse
+
+
+def calibrated_motion(
+    motion: Motion,
+    response: Response | None,
+    *,
+    R_camera_head_source: NDArray[np.floating],
+    expression_source: NDArray[np.floating],
+    options: Retargeting,
+) -> DrivenMotion:
+    """The motion carried to a source (see `retarget`) and translated by its response, if there is one.
+
+    What is wanted to be seen counts from what is seen of the source's own expression; what is sent stays near
+    the same motion counted from the source's own coefficients.
+    """
+    plain = retarget(
+        motion,
+        R_camera_head_source=R_camera_head_source,
+        expression_source=expression_source,
+        options=options,
+    )
+    if response is None:
+        return plain
+    if options.use_expression:
+        seen = response.expression.predict(np.asarray(expression_source, np.float64)[None])[0]
+        wanted = retarget(
+            motion, R_camera_head_source=R_camera_head_source, expression_source=seen, options=options
+        )
+        sent = response.expression.apply(
+            wanted.expression, near=plain.expression, anchor=ANCHOR, weight=WEIGHT
+        )
+        plain = replace(plain, expression=sent)
+    if options.use_pose and options.pose_mode == "relative":
+        R = response.pose.apply(plain.R_camera_head, plain.expression, R_camera_head_source)
+        plain = replace(plain, R_camera_head=R)
+    return plain
 
 
 def probe_expressions(count: int, seed: int = 0) -> Float32[np.ndarray, "count 52"]:
-    """Expressions to render: neutral, every action alone, then random mixes with random strengths."""
+    """Expressions to render: neutral, every action alone, lids alone, then random mixes."""
     rng = np.random.default_rng(seed)
     rows = np.zeros((count, 52), np.float32)
-    for k in range(1, count):
-        alone = k <= len(ACTIONS)
-        chosen = [k - 1] if alone else rng.choice(len(ACTIONS), rng.integers(1, 4), replace=False)
-        for a in chosen:
-            strength = 1.0 if alone else rng.uniform(0.2, 1.0)
-            for name, value in ACTIONS[a]:
-                rows[k, ARKIT_INDEX[name]] = max(rows[k, ARKIT_INDEX[name]], value * strength)
+    lids = [(("eyeBlinkLeft", x), ("eyeBlinkRight", x)) for x in LIDS]
+    for k, alone in zip(range(1, count), (*ACTIONS, *lids), strict=False):
+        rows[k] = _together([(alone, 1.0)])
+    for k in range(1 + len(ACTIONS) + len(lids), count):
+        chosen = rng.choice(len(ACTIONS), rng.integers(1, 4), replace=False)
+        rows[k] = _together([(ACTIONS[a], rng.uniform(0.2, 1.0)) for a in chosen])
     return rows
 
 
-def measure_response(puppet: Puppet, *, probes: int = 72) -> ExpressionResponse:
-    """The avatar's response; the identity where its face is not found in at least half of the probes."""
+def probe_poses(count: int, R_source: Float64[np.ndarray, "3 3"]) -> Float64[np.ndarray, "count 3 3"]:
+    """Poses to render with a neutral face: the first of `TURNS_DEG` from the source's."""
+    turns = np.radians(np.array(TURNS_DEG[:count], np.float64).reshape(-1, 3))
+    return rotation_exp(turns) @ R_source
+
+
+def measure_response(puppet: Puppet, *, probes: int = 72) -> Response:
+    """The avatar's response, from `probes` expressions and up to ten turns.
+
+    The identity where its face is not found in at least half of the probes.
+    """
     canvas = crop_canvas(puppet.avatar, SIZE_PX)
-    still = head_motion(puppet, puppet.avatar.fit.R_camera_head, torch.zeros(3))
-    sent, measured = [], []
+    R_source = puppet.avatar.fit.R_camera_head.numpy().astype(np.float64)
+    expressions = probe_expressions(probes)
+    poses = probe_poses(probes // 6, R_source)
+    sent = np.concatenate([expressions, np.zeros((len(poses), 52), np.float32)])
+    R_sent = np.concatenate([np.broadcast_to(R_source, (probes, 3, 3)), poses])
+    seen: list[FaceObservation | None] = []
     with FaceTracker(running="video", num_faces=4) as tracker:
-        for k, expression in enumerate(probe_expressions(probes)):
-            frame = render_moving(puppet, canvas, torch.from_numpy(expression), still)
+        for k, (expression, R) in enumerate(zip(sent, R_sent, strict=True)):
+            motion = head_motion(puppet, torch.from_numpy(R.astype(np.float32)), torch.zeros(3))
+            frame = render_moving(puppet, canvas, torch.from_numpy(expression), motion)
             faces = tracker.detect(frame, k / 25)
-            if faces:
-                sent.append(expression)
-                measured.append(faces[0].coefficients)
-    if len(sent) < probes // 2:
-        return ExpressionResponse.identity()
-    return fit_response(np.stack(sent), np.stack(measured))
+            seen.append(faces[0] if faces else None)
+    found = [face for face in seen if face is not None]
+    kept = np.array([face is not None for face in seen])
+    straight = kept & (np.arange(len(kept)) < probes)
+    if straight.sum() < max(probes // 2, 2):
+        return Response(ExpressionResponse.identity(), PoseResponse.identity())
+    measured = np.stack([face.coefficients for face in found[: straight.sum()]])
+    R_seen = np.stack([face.R_camera_head for face in found]).astype(np.float64)
+    return Response(
+        fit_response(sent[straight], measured),
+        fit_pose_response(
+            rotation_log(R_sent[kept] @ R_source.T), sent[kept], rotation_log(R_seen @ R_seen[0].T)
+        ),
+    )
+
+
+def _together(actions: list[tuple[tuple[tuple[str, float], ...], float]]) -> Float32[np.ndarray, "52"]:
+    """Actions with strengths; where two move the same coefficient, the stronger counts."""
+    row = np.zeros(52, np.float32)
+    for action, strength in actions:
+        for name, value in action:
+            row[ARKIT_INDEX[name]] = max(row[ARKIT_INDEX[name]], value * strength)
+    return row

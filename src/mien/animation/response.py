@@ -17,18 +17,24 @@ from mien.core.errors import InputError
 Array = NDArray[np.float64]
 
 COUNT: Final = len(ARKIT_NAMES)
-DEFAULT_KNOTS: Final = 5
-INVERSION_STEPS: Final = 300
+DEFAULT_KNOTS: Final = 9
+INVERSION_STEPS: Final = 400
+FLAT_RISE: Final = 0.1
+"""Curves that rise less say nothing about their shape."""
 
 
 @dataclass(frozen=True, eq=False)
 class ExpressionResponse:
-    """`measured_i = curve_i(sent_i) + sum_j sent_j crosstalk_ji`, curves monotone and piecewise linear."""
+    """`measured_i = curve_i(sent_i) + sum_j shape_j(sent_j) crosstalk_ji`, limited to [0, 1].
+
+    Curves are monotone and piecewise linear; `shape_j` is curve j scaled from 0 to 1: a lid draws the skin
+    around it along as far as it is seen to close, not as far as it was asked to.
+    """
 
     values: Array
     """[52, K] each curve at K even knots of [0, 1]; never falling along K."""
     crosstalk: Array
-    """[52, 52] from sent (row) to measured (column); zero diagonal."""
+    """[52, 52] from the shape of what is sent (row) to what is measured (column); zero diagonal."""
 
     def __post_init__(self) -> None:
         shapes = (self.values.shape[:1], self.crosstalk.shape)
@@ -56,27 +62,53 @@ class ExpressionResponse:
     def predict(self, sent: NDArray[np.floating]) -> Array:
         """Measured coefficients [N, 52] of the sent ones [N, 52]."""
         curve, _ = self._curve(np.asarray(sent, np.float64))
-        return curve + sent @ self.crosstalk
+        return np.clip(curve + self._shape(curve, sent) @ self.crosstalk, 0.0, 1.0)
 
-    def apply(self, wanted: NDArray[np.floating], *, anchor: float = 0.01) -> NDArray[np.float32]:
+    def apply(
+        self,
+        wanted: NDArray[np.floating],
+        *,
+        near: NDArray[np.floating] | None = None,
+        anchor: NDArray[np.floating] | float = 0.01,
+        weight: NDArray[np.floating] | float = 1.0,
+    ) -> NDArray[np.float32]:
         """Coefficients to send, [N, 52] in [0, 1], so that [N, 52] `wanted` is measured.
 
-        Minimises |predict(sent) - wanted|^2 + anchor |sent - wanted|^2 in the box by projected gradient; the
-        anchor keeps coefficients that the avatar cannot show where they are. Equal rows give equal results.
+        Minimises weight |predict(sent) - wanted|^2 + anchor |sent - near|^2 in the box by projected gradient;
+        `near` is `wanted` if None. The anchor keeps coefficients that the avatar cannot show where they are.
+        `anchor` and `weight` may be given per coefficient, [52]. Equal rows give equal results.
         """
-        rows, back = np.unique(np.asarray(wanted, np.float64), axis=0, return_inverse=True)
-        steepest = np.diff(self.values, axis=1).max() * (self.values.shape[1] - 1)
-        bound = (steepest + np.linalg.norm(self.crosstalk, 2)) ** 2 + anchor
-        sent = np.clip(rows, 0.0, 1.0)
-        ahead = sent
+        both = np.concatenate([wanted, wanted if near is None else near], 1).astype(np.float64)
+        rows, back = np.unique(both, axis=0, return_inverse=True)
+        rows, near_rows = rows[:, :COUNT], np.clip(rows[:, COUNT:], 0.0, 1.0)
+        steepest = np.diff(self.values, axis=1).max(1) * (self.values.shape[1] - 1)
+        bend = np.maximum(self._shape_slope(steepest), 1.0)
+        jacobian = steepest.max() + np.linalg.norm(bend[:, None] * self.crosstalk, 2)
+        bound = float(np.max(weight)) * jacobian**2 + float(np.max(anchor))
+        sent = ahead = near_rows
         for step in range(INVERSION_STEPS):  # accelerated: Beck, Teboulle, FISTA, 2009
             curve, slope = self._curve(ahead)
-            error = curve + ahead @ self.crosstalk - rows
-            gradient = slope * error + error @ self.crosstalk.T + anchor * (ahead - rows)
+            seen = np.clip(curve + self._shape(curve, ahead) @ self.crosstalk, 0.0, 1.0)
+            error = weight * (seen - rows)
+            gradient = slope * error + self._shape_slope(slope) * (error @ self.crosstalk.T)
+            gradient += anchor * (ahead - near_rows)
             moved = np.clip(ahead - gradient / bound, 0.0, 1.0)
             ahead = np.clip(moved + step / (step + 3) * (moved - sent), 0.0, 1.0)
             sent = moved
         return sent[back.reshape(-1)].astype(np.float32)
+
+    def _rise(self) -> tuple[NDArray[np.bool_], Array]:
+        """Which curves rise enough to have a shape, and what divides them, [52]."""
+        rises = self.gain >= FLAT_RISE
+        return rises, np.where(rises, self.gain, 1.0)
+
+    def _shape(self, curve: Array, sent: NDArray[np.floating]) -> Array:
+        rises, rise = self._rise()
+        return np.where(rises, (curve - self.offset) / rise, sent)
+
+    def _shape_slope(self, slope: Array) -> Array:
+        rises, rise = self._rise()
+        return np.where(rises, slope / rise, 1.0)
 
     def _curve(self, sent: Array) -> tuple[Array, Array]:
         """Values and slopes of the 52 curves at [N, 52]."""
@@ -106,13 +138,15 @@ def fit_response(
     """
     sent, measured = _checked(sent, measured)
     crosstalk = np.zeros((COUNT, COUNT))
-    values = np.zeros((COUNT, knots))
+    values, shape = np.zeros((COUNT, knots)), sent
     for _ in range(rounds):
-        rest = measured - sent @ crosstalk
+        rest = measured - shape @ crosstalk
         for index in range(COUNT):
             values[index] = _fit_curve(sent[:, index], rest[:, index], knots, smoothness, prior)
-        curves, _ = ExpressionResponse(values, crosstalk)._curve(sent)
-        crosstalk = _fit_crosstalk(sent, measured - curves, crosstalk_ridge)
+        bare = ExpressionResponse(values, np.zeros((COUNT, COUNT)))
+        curves, _ = bare._curve(sent)
+        shape = bare._shape(curves, sent)
+        crosstalk = _fit_crosstalk(shape, measured - curves, crosstalk_ridge)
     return ExpressionResponse(values.copy(), crosstalk)
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mien.animation.motion import Motion, MotionSource
 from mien.animation.rotations import head_angles, head_rotation, rotation_exp, rotation_log
+from mien.core.arkit import ARKIT_INDEX
 from mien.core.camera import ORBIT_RADIUS
 
 Mode = Literal["absolute", "relative"]
@@ -16,6 +17,11 @@ Neutral = Literal["quantile", "first"]
 Array = NDArray[np.float64]
 
 NEUTRAL_QUANTILE: Final = 0.1
+AWAKE_LIMIT: Final = 0.2
+"""Largest eyeBlink that still may be somebody's open eye."""
+CLOSED: Final = 0.5
+"""eyeBlink from which a tracker's number means a closed eye, whatever the person's open eye gives."""
+BLINKS: Final = tuple(ARKIT_INDEX[f"eyeBlink{side}"] for side in ("Left", "Right"))
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,9 @@ class Retargeting:
 
     expression_mode: Mode = "absolute"
     """absolute: the driver's; relative: the source's plus the driver's change from its neutral."""
+    own_lids: bool = True
+    """In the absolute mode, count lids from the person's own open eye: a driver's narrow or heavy eyes do not
+    half close the source's, and closed eyes stay closed."""
     pose_mode: Mode = "relative"
     """relative: the source's, turned by the driver's change since its first frame; absolute: the driver's."""
     neutral: Neutral = "quantile"
@@ -127,6 +136,29 @@ def neutral_coefficients(motion: Motion, neutral: Neutral) -> Array:
     return np.quantile(found, NEUTRAL_QUANTILE, axis=0, method="lower").astype(np.float64)
 
 
+def awake_lids(motion: Motion) -> Array:
+    """eyeBlink of the driver's open eyes, left and right, [2]: what they show half of the time, but never
+    more than an open eye can give: who sleeps all the time has no open eyes to count from."""
+    found = motion.coefficients[motion.found] if motion.found.any() else motion.coefficients
+    return np.minimum(np.median(found[:, list(BLINKS)], axis=0), AWAKE_LIMIT).astype(np.float64)
+
+
+def own_lids(coefficients: Array, awake_driver: Array, awake_source: Array) -> Array:
+    """Coefficients [T, 52] with eyeBlink carried so that the driver's open eye [2] is the source's [2].
+
+    Piecewise linear and rising: shifted up to the driver's open eye, unchanged from `CLOSED` on.
+    """
+    result = coefficients.copy()
+    for column, driver, source in zip(
+        BLINKS, awake_driver, np.minimum(awake_source, AWAKE_LIMIT), strict=True
+    ):
+        carried = np.interp(
+            coefficients[:, column], [driver - 1.0, driver, CLOSED, 1.0], [source - 1.0, source, CLOSED, 1.0]
+        )
+        result[:, column] = np.maximum(carried, 0.0)
+    return result
+
+
 def head_offset(translation_head: NDArray[np.floating], source_distance: float) -> Array:
     """Shift of the source's head that moves it across the picture and scales it as the driver's, [T, 3].
 
@@ -152,6 +184,8 @@ def _expression(motion: Motion, source: Array, options: Retargeting) -> Array:
         return np.broadcast_to(source, motion.coefficients.shape)
     driver = motion.coefficients.astype(np.float64)
     if options.expression_mode == "absolute":
+        if options.own_lids:
+            driver = own_lids(driver, awake_lids(motion), source[list(BLINKS)])
         return np.clip(options.expression_strength * driver, 0.0, 1.0)
     change = driver - neutral_coefficients(motion, options.neutral)
     return np.clip(source + options.expression_strength * change, 0.0, 1.0)
