@@ -16,6 +16,7 @@ from mien.animation.calibrate import (
     calibrated_motion,
     measure_response,
     probe_expressions,
+    sealed,
 )
 from mien.animation.drive import Puppet
 from mien.animation.pose_response import PoseResponse
@@ -91,3 +92,17 @@ def test_animate_sends_what_makes_the_wanted_be_seen(avatar_file: Path, tmp_path
         weak, sliders, tmp_path / "b.mp4", AnimateOptions(calibrated=False), show_progress=False
     ).expression
     assert plain[0, jaw] == pytest.approx(0.4, abs=1e-6)
+
+
+def test_closed_lips_stay_closed_over_whatever_jaw_is_sent() -> None:
+    jaw, close = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
+    rng = np.random.default_rng(0)
+    sent = rng.uniform(0, 1, (20, 52)).astype(np.float32)
+    shown = sent.copy()
+    shown[:, jaw], shown[:, close] = 0.4, 0.4
+    result = sealed(sent, shown)
+    assert (result[:, close] >= sent[:, jaw] - 1e-6).all()
+    shown[:, close] = 0
+    np.testing.assert_array_equal(sealed(sent, shown), sent)
+    others = np.arange(52) != close
+    np.testing.assert_array_equal(result[:, others], sent[:, others])

@@ -44,8 +44,8 @@ ACTIONS: Final[tuple[tuple[tuple[str, float], ...], ...]] = (
     (("mouthFunnel", 0.6), ("jawOpen", 0.2)),
     (("mouthFrownLeft", 0.7), ("mouthFrownRight", 0.7)),
     (("mouthShrugLower", 0.7), ("mouthShrugUpper", 0.5)),
-    (("mouthPressLeft", 0.6), ("mouthPressRight", 0.6)),
-    (("mouthRollLower", 0.6), ("mouthRollUpper", 0.4)),
+    (("mouthPressLeft", 0.8), ("mouthPressRight", 0.8)),
+    (("mouthRollLower", 0.9), ("mouthRollUpper", 0.8)),
     (("mouthStretchLeft", 0.6), ("mouthStretchRight", 0.6)),
     (("mouthUpperUpLeft", 0.6), ("mouthUpperUpRight", 0.6)),
     (("mouthLowerDownLeft", 0.7), ("mouthLowerDownRight", 0.7)),
@@ -66,12 +66,18 @@ TURNS_DEG: Final = (
 )  # fmt: skip
 """Turns from the source's pose, about the camera's x, y and z axis."""
 ANCHOR: Final = np.select(
-    [np.char.startswith(ARKIT_NAMES, "eyeBlink"), np.char.startswith(ARKIT_NAMES, "eye")], [0.1, 0.2], 0.04
+    [np.char.startswith(ARKIT_NAMES, "eyeBlink"), np.char.startswith(ARKIT_NAMES, "eye")], [0.1, 0.2], 0.12
 )
 """[52] how much the avatar is asked for what the driver shows rather than for what would be measured: most
 for eyes, of which a tracker sees least."""
-WEIGHT: Final = np.where(np.char.startswith(ARKIT_NAMES, "eyeBlink"), 3.0, 1.0)
-"""[52] lids are what people look at: they are not traded for a squint."""
+LEAST_OPENING: Final = 0.1
+"""jawOpen below which lips need not close over it."""
+WEIGHT: Final = np.select(
+    [np.char.startswith(ARKIT_NAMES, "eyeBlink"), np.char.startswith(ARKIT_NAMES, "eyeSquint")],
+    [3.0, 0.3],
+    1.0,
+)
+"""[52] lids are what people look at: they are not closed for the sake of a driver's constant squint."""
 
 
 @dataclass(frozen=True)
@@ -111,11 +117,26 @@ def calibrated_motion(
         sent = response.expression.apply(
             wanted.expression, near=plain.expression, anchor=ANCHOR, weight=WEIGHT
         )
-        plain = replace(plain, expression=sent)
+        plain = replace(plain, expression=sealed(sent, plain.expression))
     if options.use_pose and options.pose_mode == "relative":
         R = response.pose.apply(plain.R_camera_head, plain.expression, R_camera_head_source)
         plain = replace(plain, R_camera_head=R)
     return plain
+
+
+def sealed(
+    sent: Float32[np.ndarray, "frame 52"], shown: Float32[np.ndarray, "frame 52"]
+) -> Float32[np.ndarray, "frame 52"]:
+    """What is sent, with lips that close as large a part of the jaw's opening as the driver's do.
+
+    Of pursed and pressed lips a tracker sees other numbers than of lips that close over an open jaw, and the
+    two are easily traded for each other; then teeth show through.
+    """
+    jaw, close = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
+    share = np.minimum(shown[:, close] / np.maximum(shown[:, jaw], LEAST_OPENING), 1.0)
+    result = sent.copy()
+    result[:, close] = np.maximum(sent[:, close], share * sent[:, jaw])
+    return result
 
 
 def probe_expressions(count: int, seed: int = 0) -> Float32[np.ndarray, "count 52"]:

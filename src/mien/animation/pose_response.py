@@ -47,8 +47,8 @@ class PoseResponse:
     @classmethod
     def from_array(cls, rows: NDArray[np.floating]) -> "PoseResponse":
         """From [53, 3]: the gains, then the leaks."""
-        rows = np.asarray(rows, np.float64)
-        return cls(rows[0], rows[1:])
+        exact: Array = np.asarray(rows, np.float64)
+        return cls(exact[0], exact[1:])
 
     def to_array(self) -> Array:
         """[53, 3], the inverse of `from_array`."""
