@@ -33,7 +33,7 @@ def test_known_gains_and_leaks_are_recovered() -> None:
     fitted = fit_pose_response(turn, expression, measured)
     np.testing.assert_allclose(fitted.gain, truth.gain, atol=0.02)
     shown = (fitted.leak_rad * truth.leak_rad).sum() / (truth.leak_rad**2).sum()
-    assert 0.4 < shown <= 1.0  # drawn towards none
+    assert 0.3 < shown <= 1.0  # drawn towards none
 
 
 def test_applying_the_response_makes_the_wanted_turn_be_seen() -> None:

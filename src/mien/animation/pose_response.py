@@ -18,8 +18,9 @@ Array = NDArray[np.float64]
 
 GAIN_LIMITS: Final = (0.7, 1.2)
 """What a tracker's gain may be; anything else is a poor measurement."""
-GAIN_RIDGE: Final = 1e-3
-LEAK_RIDGE: Final = 0.06
+GAIN_RIDGE_RAD2: Final = 1.5e-3
+"""Halves what ten probed turns say of a gain: turns of a few degrees are compressed less than those."""
+LEAK_RIDGE: Final = 0.12
 LEAK_LIMIT_RAD: Final = float(np.radians(6.0))
 
 
@@ -87,7 +88,7 @@ def fit_pose_response(
 ) -> PoseResponse:
     """The response that explains N measured turns [N, 3] of turns [N, 3] and expressions [N, 52] sent.
 
-    Ridge least squares with a free offset: weak for gains, towards 1, and strong for leaks, towards 0.
+    Ridge least squares with a free offset, gains towards 1 and leaks towards 0.
     """
     turn = np.asarray(turn_rad, np.float64)
     rest = np.asarray(measured_rad, np.float64) - turn
@@ -95,7 +96,7 @@ def fit_pose_response(
     for axis in range(3):
         columns = np.concatenate([turn[:, axis : axis + 1], np.asarray(expression, np.float64)], 1)
         columns = columns - columns.mean(0)
-        ridge = np.diag(np.r_[GAIN_RIDGE * np.radians(10.0) ** 2, np.full(52, LEAK_RIDGE)])
+        ridge = np.diag(np.r_[GAIN_RIDGE_RAD2, np.full(52, LEAK_RIDGE)])
         right = columns.T @ (rest[:, axis] - rest[:, axis].mean()) / len(columns)
         solution = np.linalg.solve(columns.T @ columns / len(columns) + ridge, right)
         gain[axis], leak[:, axis] = np.clip(1.0 + solution[0], *GAIN_LIMITS), solution[1:]
