@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from mien.animation.plate import moving_weight, smoothstep
+from mien.animation.detail import PhotoDetail, Places, add_detail, carried_of, make_detail, places_of
+from mien.animation.plate import shown_weight, smoothstep
 from mien.core.camera import Camera
 from mien.core.geometry import axis_angle_to_matrix
 from mien.generator.haircolours import tabulate_hair
@@ -49,10 +50,14 @@ class Puppet:
     """Vertices that the neck moves enough to be drawn."""
     moving_shell: Int[Tensor, " moving_too"]
     """The same of the hair's shell."""
+    detail: PhotoDetail | None = None
+    """What the photo shows beyond the render; None draws the plain render."""
 
 
-def make_puppet(avatar: Avatar, generator: Generator, model: MorphableModel | None = None) -> Puppet:
-    """Prepare an avatar for rendering."""
+def make_puppet(
+    avatar: Avatar, generator: Generator, model: MorphableModel | None = None, *, detail: bool = True
+) -> Puppet:
+    """Prepare an avatar for rendering, with the photo's detail or without."""
     model = model or load_head_model()
     fit = avatar.fit
     with torch.no_grad():
@@ -67,7 +72,19 @@ def make_puppet(avatar: Avatar, generator: Generator, model: MorphableModel | No
         used = torch.from_numpy(np.unique(shell.shell.faces)).long()
         moving_shell = used[moves(shell.vertices_head[used], chin_y)]
     moving_body = torch.nonzero(moves(neutral, chin_y))[:, 0]
-    return Puppet(avatar, generator, model, planes, carrier, shell, chin_y, moving_body, moving_shell)
+    puppet = Puppet(avatar, generator, model, planes, carrier, shell, chin_y, moving_body, moving_shell)
+    return replace(puppet, detail=photo_detail(puppet)) if detail else puppet
+
+
+def photo_detail(puppet: Puppet) -> PhotoDetail:
+    """The photo's detail, from a render of its own pose and expression."""
+    canvas, avatar = photo_canvas(puppet.avatar), puppet.avatar
+    height, width = frame_size(avatar)
+    head = pose_head(puppet.model, avatar.fit.identity, avatar.fit.expression, puppet.carrier)
+    head = replace(head, carried=carried_of(canvas.camera, torch.from_numpy(head.vertices)))
+    out = render(puppet.generator, puppet.planes, head, canvas.camera, height, width, shell=puppet.shell)
+    photo, alpha = avatar.photo.float() / 255, avatar.alpha.float() / 255
+    return make_detail(photo, alpha, canvas.plate, canvas.camera, head, out, puppet.chin_y)
 
 
 def moves(rest: Float[Tensor, "point 3"], chin_y: float) -> Bool[Tensor, " point"]:
@@ -114,7 +131,7 @@ def render_moving(
     puppet: Puppet, canvas: Canvas, expression: Float[Tensor, "52"], motion: HeadMotion
 ) -> UInt8[np.ndarray, "height width 3"]:
     """One frame with a still chest: what the neck does not move keeps the plate's pixels."""
-    head = pose_head(puppet.model, puppet.avatar.fit.identity, expression, puppet.carrier, motion)
+    head = _posed(puppet, expression, motion)
     box = moving_box(puppet, canvas, head)
     image = canvas.plate.clone()
     if box is not None:
@@ -122,7 +139,10 @@ def render_moving(
         height, width = image.shape[:2]
         camera = region_camera(canvas.camera, (width, height), box)
         out = render(puppet.generator, puppet.planes, head, camera, y1 - y0, x1 - x0, shell=puppet.shell)
-        share = smoothstep(shown_weight(out, camera, motion), *STILL_WEIGHT)[..., None]
+        places = _places(puppet, out, camera, motion)
+        share = smoothstep(shown_weight(places.rest, out, motion.chin_y), *STILL_WEIGHT)[..., None]
+        if puppet.detail is not None:
+            out = add_detail(puppet.detail, out, places, camera, motion)
         part = image[y0:y1, x0:x1]
         image[y0:y1, x0:x1] = out.rgb * share + (1 - out.alpha[..., None] * share) * part
     return to_uint8(image)
@@ -137,20 +157,24 @@ def moving_box(puppet: Puppet, canvas: Canvas, head: PosedHead) -> tuple[int, in
     uv = canvas.camera.project(torch.cat(points)).uv
     height, width = canvas.plate.shape[:2]
     px = uv * torch.tensor([width, height])
-    low, high = px.amin(0) - BOX_MARGIN_PX, px.amax(0) + BOX_MARGIN_PX
+    margin = torch.full((2,), float(BOX_MARGIN_PX))
+    if puppet.detail is not None:
+        focal_px = canvas.camera.intrinsics.diagonal()[:2] * torch.tensor([width, height])
+        margin = margin + puppet.detail.beyond * focal_px
+    low, high = px.amin(0) - margin, px.amax(0) + margin
     x0, y0 = max(int(low[0]), 0), max(int(low[1]), 0)
     x1, y1 = min(int(high[0]) + 1, width), min(int(high[1]) + 1, height)
     return (x0, y0, x1, y1) if x1 - x0 > 1 and y1 - y0 > 1 else None
 
 
-def shown_weight(out: RenderOutput, camera: Camera, motion: HeadMotion) -> Float[Tensor, "height width"]:
-    """How far the neck moves what each pixel shows, in [0, 1]."""
-    rays = camera.rays(*out.alpha.shape)
-    seen = out.alpha > 1e-3
-    points = rays.origins[seen] + rays.directions[seen] * out.depth[seen, None]
-    weight = torch.zeros_like(out.alpha)
-    weight[seen] = moving_weight(motion.invert_rigid_first(points, steps=3), motion.chin_y)
-    return weight
+def _posed(puppet: Puppet, expression: Float[Tensor, "52"], motion: HeadMotion | None) -> PosedHead:
+    head = pose_head(puppet.model, puppet.avatar.fit.identity, expression, puppet.carrier, motion)
+    return head if puppet.detail is None else replace(head, carried=puppet.detail.carried)
+
+
+def _places(puppet: Puppet, out: RenderOutput, camera: Camera, motion: HeadMotion | None) -> Places:
+    height, width = frame_size(puppet.avatar)
+    return places_of(puppet.avatar.fit.photo_camera(width, height), out, camera, motion)
 
 
 def render_orbit(
@@ -159,7 +183,7 @@ def render_orbit(
     """One frame with the camera moved around the whole bust, from the photo's viewpoint."""
     fit = puppet.avatar.fit
     expression = fit.expression if expression is None else expression
-    head = pose_head(puppet.model, fit.identity, expression, puppet.carrier)
+    head = _posed(puppet, expression, None)
     yaw_rad, pitch_rad = float(yaw_rad), float(pitch_rad)
     turn = axis_angle_to_matrix(torch.tensor([0.0, yaw_rad, 0.0])) @ axis_angle_to_matrix(
         torch.tensor([pitch_rad, 0.0, 0.0])
@@ -168,6 +192,8 @@ def render_orbit(
     camera = replace(canvas.camera, T_world_camera=turned.T_world_camera)
     height, width = canvas.plate.shape[:2]
     out = render(puppet.generator, puppet.planes, head, camera, height, width, shell=puppet.shell)
+    if puppet.detail is not None:
+        out = add_detail(puppet.detail, out, _places(puppet, out, camera, None), camera, None)
     return to_uint8(over_background(out, canvas.plate)), out
 
 

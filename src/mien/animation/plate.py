@@ -2,14 +2,14 @@
 
 from typing import Final
 
+import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Bool, Float, Float32, UInt8
 from torch import Tensor
 
 from mien.generator.model import Generator
-from mien.generator.render import PosedHead, make_hair_shell, render
-from mien.inversion.evidence import region_camera, region_of_interest
+from mien.generator.render import PosedHead, RenderOutput, make_hair_shell, render
 from mien.inversion.invert import Inversion
 from mien.morphable.carry import make_carrier
 from mien.morphable.chart import AXIS_Z
@@ -21,6 +21,10 @@ MOVED: Final = (0.3, 0.55)
 """Neck weights between which the person's pixels leave the plate; the render has taken over before."""
 WIDE: Final = (0.19, 0.28)
 """Distances from the neck's axis between which what is low belongs to the shoulders and stays, EG3D units."""
+COVERED: Final = (0.05, 0.3)
+"""Alpha of the render between which its pixels count as explained by the avatar."""
+UNKNOWN: Final = (0.6, 0.95)
+"""Neck weights between which what the avatar does not explain begins to move with the head."""
 
 
 def moving_weight(rest: Float[Tensor, "*batch 3"], chin_y: float) -> Float[Tensor, "*batch"]:
@@ -28,6 +32,33 @@ def moving_weight(rest: Float[Tensor, "*batch 3"], chin_y: float) -> Float[Tenso
     weight = neck_weight(rest[..., 1], chin_y)
     wide = smoothstep(torch.hypot(rest[..., 0], rest[..., 2] - AXIS_Z), *WIDE)
     return weight * (1 - wide * (1 - smoothstep(weight, 0.5, 0.9)))
+
+
+def shown_weight(
+    rest: Float[Tensor, "height width 3"], out: RenderOutput, chin_y: float
+) -> Float[Tensor, "height width"]:
+    """How far the neck moves what each pixel of a render shows; what the avatar does not explain moves only
+    where it is not below the chin, where it is clothes."""
+    weight = moving_weight(rest, chin_y)
+    return torch.lerp(smoothstep(weight, *UNKNOWN), weight, smoothstep(out.alpha, *COVERED))
+
+
+def filled_depth(out: RenderOutput) -> Float[Tensor, "height width"]:
+    """A render's depth; of pixels that show nothing that of the nearest one that does."""
+    return out.depth[nearest_index(out.alpha > COVERED[0])]
+
+
+def nearest_index(valid: Bool[Tensor, "height width"]) -> tuple[Tensor, Tensor]:
+    """Row and column of the nearest valid pixel of every pixel; the pixel itself if none is valid."""
+    mask = valid.numpy()
+    if mask.all() or not mask.any():
+        mask = np.ones_like(mask)
+    empty = (~mask).astype(np.uint8)
+    label = cv2.distanceTransformWithLabels(empty, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)[1]
+    place = np.zeros(label.max() + 1, np.int64)
+    place[label[mask]] = np.flatnonzero(mask)
+    flat = torch.from_numpy(place[label])
+    return flat // mask.shape[1], flat % mask.shape[1]
 
 
 def smoothstep(x: Float[Tensor, "*batch"], low: float, high: float) -> Float[Tensor, "*batch"]:
@@ -43,7 +74,10 @@ def make_plates(
     """Plate (chest kept) and background (nobody kept)."""
     weight = photo_neck_weight(rgb.shape[:2], fit, inversion, generator, model)
     t = np.clip((weight - MOVED[0]) / (MOVED[1] - MOVED[0]), 0, 1)
-    return inpaint_background(rgb, (alpha * t).astype(np.float32)), inpaint_background(rgb, alpha)
+    plate = inpaint_background(rgb, (alpha * t).astype(np.float32))
+    kept = (alpha * (1 - t))[..., None]  # the in-painter widens what it takes out, over the chest too
+    plate = np.round(plate + kept * (rgb.astype(np.float32) - plate)).clip(0, 255).astype(np.uint8)
+    return plate, inpaint_background(rgb, alpha)
 
 
 def photo_neck_weight(
@@ -55,22 +89,10 @@ def photo_neck_weight(
     chin_y = model.chin_y(neutral)
     camera = fit.photo_camera(width, height)
     rays = camera.rays(height, width)
-    distance = torch.full((height, width), float(fit.camera.T_world_camera[:3, 3].norm()))
-    x0, y0, x1, y1 = box = region_of_interest(fit, width, height)
     with torch.no_grad():
         carrier = make_carrier(model, neutral)
         planes = inversion.planes(generator, fit.expression)
         shell = make_hair_shell(generator, planes, model, carrier)
         head = PosedHead(model, fit.vertices(model).numpy(), carrier)
-        out = render(
-            generator,
-            planes,
-            head,
-            region_camera(camera, (width, height), box),
-            y1 - y0,
-            x1 - x0,
-            shell=shell,
-        )
-    part = distance[y0:y1, x0:x1]
-    distance[y0:y1, x0:x1] = torch.where(out.depth > 0, out.depth, part)
-    return moving_weight(rays.origins + rays.directions * distance[..., None], chin_y).numpy()
+        out = render(generator, planes, head, camera, height, width, shell=shell)
+    return shown_weight(rays.origins + rays.directions * filled_depth(out)[..., None], out, chin_y).numpy()

@@ -31,6 +31,8 @@ class PosedHead:
     vertices: np.ndarray  # float32 [V, 3], moved pose
     carrier: Carrier
     motion: HeadMotion | None = None
+    carried: np.ndarray | None = None
+    """float32 [V, C]: numbers of the vertices to be looked up at the body's hits."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from mien.generator.posed import HairShell, PosedHead, make_hair_shell, outer_he
 from mien.generator.shellmarch import FAR, UNSEEN, HairTrace, PixelSurfaces, march_shell, trace_hair
 from mien.generator.volume import Field, MarchConfig, march
 from mien.morphable import chart
-from mien.morphable.raster import RayScene, interpolate_corners
+from mien.morphable.raster import RayScene, interpolate, interpolate_corners
 from mien.morphable.zbuffer import PixelScene
 
 NEAR: Final = 2.1
@@ -39,6 +39,8 @@ class RenderOutput:
     planes: Float[Tensor, "height width 3"]
     """Plane coordinates of the body hit."""
     hair_alpha: Float[Tensor, "height width"]
+    carried: Float[Tensor, "height width channel"]
+    """The head's carried numbers at the body hit; no channels if it carries none, 0 where it is missed."""
 
 
 def render(
@@ -73,10 +75,14 @@ def render(
     elif shell is not None:
         surfaces = PixelSurfaces(shell, head, camera, height_px, width_px, kept)
         hair = march_shell(generator, planes, head, origins, directions, depth, surfaces, shell.colours)
-    out = torch.zeros(height_px * width_px, 9)
-    out[kept] = _hair_before_body(generator, planes, coords, depth, hit, hair)
-    out = out.view(height_px, width_px, 9)
-    return RenderOutput(out[..., :3], out[..., 3], out[..., 4], out[..., 5:8], out[..., 8])
+    columns = [_hair_before_body(generator, planes, coords, depth, hit, hair)]
+    if head.carried is not None:
+        columns.append(torch.from_numpy(interpolate(head.carried, head.model.faces_np, body)).float())
+    found = torch.cat(columns, 1)
+    out = torch.zeros(height_px * width_px, found.shape[1])
+    out[kept] = found
+    out = out.view(height_px, width_px, -1)
+    return RenderOutput(out[..., :3], out[..., 3], out[..., 4], out[..., 5:8], out[..., 8], out[..., 9:])
 
 
 def _hair_before_body(

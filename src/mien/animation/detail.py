@@ -1,0 +1,178 @@
+"""The photo's detail on a moved head: what the photo shows and the avatar's own render of it does not.
+
+At the photo's pose and expression, detail = photo - render, both premultiplied and with alpha: their sum is
+the photo. In any other frame every pixel looks up where the photo showed its surface point: body points carry
+their photo coordinates on the mesh (so a lid, an eyeball, a tooth and a lip keep their own detail), hair
+points are brought back along the neck and projected. Detail fades where the photo did not see the point, or
+saw it at a grazing angle; there the plain render stays. Beside the head, where nothing is rendered, the
+photo's stray hair (its matte) moves along as on a card, for turns up to `CARD_DEG`.
+View-dependent texture of one view, after Debevec et al. 1996.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Final
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from mien.animation.plate import COVERED, filled_depth, nearest_index, shown_weight, smoothstep
+from mien.core.camera import Camera
+from mien.generator.render import PosedHead, RenderOutput
+from mien.morphable.carry import HeadMotion
+from mien.morphable.chart import AXIS_Z
+
+HIDDEN: Final = (0.008, 0.02)
+"""How far behind what the photo shows a point's detail fades, EG3D units."""
+FACING: Final = (0.15, 0.45)
+"""Cosines between surface and view in the photo between which detail is trusted from elsewhere."""
+TURN_DEG: Final = (3.0, 18.0)
+"""Turns of the view between which the angle in the photo begins to matter."""
+CARD_DEG: Final = (8.0, 25.0)
+"""Turns of the view between which what lies beside the rendered head fades."""
+MIN_ALPHA: Final = 1e-3
+MIN_PERSON: Final = 0.02
+LEVELS: Final = 3
+
+DETAIL, PERSON, DISTANCE, COVER, FACE = slice(0, 4), slice(4, 8), 8, 9, 10
+"""Channels of the lookup image: photo - render, the person's pixels (both premultiplied RGBA), distance from
+the camera, alpha of the render, cosine between surface and view."""
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoDetail:
+    """The detail of one photo, ready for lookup."""
+
+    camera: Camera
+    """Of the photo, in the frame of the head at rest."""
+    levels: tuple[Float[Tensor, "1 11 _ _"], ...]
+    """Lookup images, each half the size of the one before."""
+    carried: np.ndarray
+    """float32 [V, 3]: where in the photo each vertex is (u, v in [0, 1]) and its distance."""
+    beyond: float
+    """How far the person's moving pixels reach beyond the render, as an angle's tangent."""
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where a frame's pixels lie at rest and in the photo."""
+
+    rest: Float[Tensor, "height width 3"]
+    """Points of the rest pose; of pixels that show nothing, at the distance of the nearest that does."""
+    uv_photo: Float[Tensor, "height width 2"]
+    distance: Float[Tensor, "height width"]
+    """From the photo's camera."""
+
+
+def carried_of(camera: Camera, vertices: Float[Tensor, "vertex 3"]) -> np.ndarray:
+    """What the mesh carries: `PhotoDetail.carried`, for vertices at rest with the photo's expression."""
+    uv = camera.project(vertices).uv
+    distance = (vertices - camera.position).norm(dim=-1, keepdim=True)
+    return torch.cat([uv, distance], 1).numpy().astype(np.float32)
+
+
+def places_of(photo: Camera, out: RenderOutput, camera: Camera, motion: HeadMotion | None) -> Places:
+    """Look up where a frame's pixels come from."""
+    rays = camera.rays(*out.alpha.shape)
+    depth = filled_depth(out)
+    points = rays.origins + rays.directions * depth[..., None]
+    rest = points if motion is None else motion.invert_rigid_first(points, steps=3)
+    uv, distance = photo.project(rest).uv, (rest - photo.position).norm(dim=-1)
+    if out.carried.shape[-1] == 3:
+        body = 1 - out.hair_alpha / out.alpha.clamp(min=MIN_ALPHA)
+        body = body * (out.carried[..., 2] > 0)
+        uv = torch.lerp(uv, out.carried[..., :2], body[..., None])
+        distance = torch.lerp(distance, out.carried[..., 2], body)
+    return Places(rest, uv, distance)
+
+
+def make_detail(
+    photo: Float[Tensor, "height width 3"],
+    alpha: Float[Tensor, "height width"],
+    plate: Float[Tensor, "height width 3"],
+    camera: Camera,
+    source: PosedHead,
+    out: RenderOutput,
+    chin_y: float,
+) -> PhotoDetail:
+    """Detail from the photo and the avatar's render `out` of the head `source`, with the photo's camera.
+
+    The person's pixels are those that give the photo when laid over the plate.
+    """
+    assert source.carried is not None
+    places = places_of(camera, out, camera, None)
+    person = torch.cat([photo - (1 - alpha[..., None]) * plate, alpha[..., None]], -1)
+    person = torch.minimum(person.clamp(min=0), person[..., 3:])
+    detail = person - torch.cat([out.rgb, out.alpha[..., None]], -1)
+    facing = facing_of(places.rest, camera)
+    covered = out.alpha > COVERED[0]
+    moving = shown_weight(places.rest, out, chin_y)
+    image = torch.cat([detail, places.distance[..., None], facing[..., None]], -1)
+    image = image[nearest_index(covered)]
+    image = torch.cat([image[..., :4], person, image[..., 4:5], out.alpha[..., None], image[..., 5:]], -1)
+    levels = [image.permute(2, 0, 1)[None].contiguous()]
+    for _ in range(LEVELS - 1):
+        levels.append(F.avg_pool2d(levels[-1], 2, ceil_mode=True, count_include_pad=False))
+    return PhotoDetail(camera, tuple(levels), source.carried, _beyond(alpha * moving, covered, camera))
+
+
+def _beyond(person: Tensor, covered: Tensor, camera: Camera) -> float:
+    height, width = person.shape
+    far = 0.0
+    for axis, length, focal in ((0, width, camera.intrinsics[0, 0]), (1, height, camera.intrinsics[1, 1])):
+        inner, outer = (torch.nonzero(mask.any(axis))[:, 0] for mask in (covered, person > MIN_PERSON))
+        if len(inner) and len(outer):
+            gap = max(int(inner[0] - outer[0]), int(outer[-1] - inner[-1]), 0)
+            far = max(far, gap / (length * float(focal)))
+    return far
+
+
+def facing_of(points: Float[Tensor, "height width 3"], camera: Camera) -> Float[Tensor, "height width"]:
+    """Cosine between the surface through neighbouring points and the view; 0 at the surface's edges."""
+    p = F.pad(points.permute(2, 0, 1)[None], (1, 1, 1, 1), mode="replicate")[0].permute(1, 2, 0)
+    normal = torch.linalg.cross(p[1:-1, 2:] - p[1:-1, :-2], p[2:, 1:-1] - p[:-2, 1:-1])
+    view = F.normalize(points - camera.position, dim=-1)
+    cosine = (F.normalize(normal, dim=-1) * view).sum(-1).abs()
+    lowest = cv2.erode(cosine.numpy(), np.ones((3, 3), np.uint8))
+    return torch.from_numpy(cv2.GaussianBlur(lowest, (0, 0), 1.5))
+
+
+def turn_of(photo: Camera, camera: Camera, motion: HeadMotion | None) -> float:
+    """Angle between the view of a frame and that of the photo, in the head's frame; in rad."""
+    centre = torch.tensor([0.0, 0.0, AXIS_Z])
+    eye = camera.position
+    if motion is not None:
+        eye = motion.R_chest_head.T @ (eye - motion.joint - motion.translation) + motion.joint
+    one, other = F.normalize(eye - centre, dim=0), F.normalize(photo.position - centre, dim=0)
+    return math.atan2(float(torch.linalg.cross(one, other).norm()), float(one @ other))
+
+
+def add_detail(
+    detail: PhotoDetail, out: RenderOutput, places: Places, camera: Camera, motion: HeadMotion | None
+) -> RenderOutput:
+    """The render with the photo's detail where the photo shows the point, and its stray hair beside it."""
+    turn = torch.tensor(math.degrees(turn_of(detail.camera, camera, motion)))
+    image = _level(detail, camera, out.alpha.shape)
+    grid = (places.uv_photo * 2 - 1)[None]
+    looked = F.grid_sample(image, grid, padding_mode="zeros", align_corners=False)[0].permute(1, 2, 0)
+    seen = 1 - smoothstep(places.distance - looked[..., DISTANCE], *HIDDEN)
+    angle = 1 - smoothstep(turn, *TURN_DEG) * (1 - smoothstep(looked[..., FACE], *FACING))
+    plain = torch.cat([out.rgb, out.alpha[..., None]], -1)
+    drawn = plain + (seen * angle)[..., None] * looked[..., DETAIL]
+    card = (1 - smoothstep(turn, *CARD_DEG)) * (1 - looked[..., COVER])
+    own = smoothstep(out.alpha, *COVERED)[..., None]
+    drawn = own * drawn + (1 - own) * torch.maximum(card[..., None] * looked[..., PERSON], plain)
+    alpha = drawn[..., 3].clamp(0, 1)
+    rgb = torch.minimum(drawn[..., :3].clamp(min=0), alpha[..., None])
+    return replace(out, rgb=rgb, alpha=alpha)
+
+
+def _level(detail: PhotoDetail, camera: Camera, shape: torch.Size) -> Float[Tensor, "1 11 _ _"]:
+    """The lookup image nearest to the frame's own resolution."""
+    height = detail.levels[0].shape[2]
+    ratio = float(detail.camera.intrinsics[1, 1] * height / (camera.intrinsics[1, 1] * shape[0]))
+    return detail.levels[min(max(round(math.log2(max(ratio, 1e-3))), 0), LEVELS - 1)]

@@ -1,0 +1,124 @@
+"""The photo's detail: where it comes from, where it goes, and where it must not."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mien.animation.detail import add_detail, facing_of, places_of, turn_of
+from mien.animation.drive import Puppet, crop_canvas, head_motion, photo_canvas, render_moving
+from mien.animation.plate import nearest_index
+from mien.core.arkit import ARKIT_INDEX
+from mien.core.camera import Camera
+from mien.core.geometry import axis_angle_to_matrix
+from mien.generator.render import PosedHead, RenderOutput, pose_head, render
+from mien.morphable.carry import HeadMotion
+
+
+def turned(puppet: Puppet, yaw_rad: float) -> HeadMotion:
+    turn = axis_angle_to_matrix(torch.tensor([0.0, yaw_rad, 0.0]))
+    return head_motion(puppet, turn @ puppet.avatar.fit.R_camera_head, torch.zeros(3))
+
+
+def drawn(puppet: Puppet, yaw_rad: float, expression: torch.Tensor | None = None) -> np.ndarray:
+    expression = puppet.avatar.fit.expression if expression is None else expression
+    canvas = crop_canvas(puppet.avatar, 96)
+    return render_moving(puppet, canvas, expression, turned(puppet, yaw_rad)).astype(float)
+
+
+def plain_head(
+    puppet: Puppet, expression: torch.Tensor, motion: HeadMotion
+) -> tuple[PosedHead, RenderOutput]:
+    assert puppet.detail is not None
+    head = pose_head(puppet.model, puppet.avatar.fit.identity, expression, puppet.carrier, motion)
+    head = replace(head, carried=puppet.detail.carried)
+    camera = puppet.avatar.fit.camera
+    return head, render(puppet.generator, puppet.planes, head, camera, 96, 96, shell=puppet.shell)
+
+
+def test_unmoved_pixels_come_from_themselves(puppet: Puppet) -> None:
+    canvas = photo_canvas(puppet.avatar)
+    _, out = plain_head(puppet, puppet.avatar.fit.expression, turned(puppet, 0.0))
+    camera = puppet.avatar.fit.camera
+    shown = out.alpha > 0.99
+    centres = torch.stack(torch.meshgrid(*(2 * [(torch.arange(96) + 0.5) / 96]), indexing="xy"), -1)
+    unbent = places_of(camera, replace(out, carried=out.carried[..., :0]), camera, turned(puppet, 0.0))
+    torch.testing.assert_close(unbent.uv_photo[shown], centres[shown], atol=2e-4, rtol=0)
+    # What the mesh carries speaks of the photo's own framing.
+    height, width = canvas.plate.shape[:2]
+    photo = places_of(canvas.camera, out, camera, turned(puppet, 0.0))
+    xy = photo.uv_photo * torch.tensor([width, height])
+    x, y = puppet.avatar.fit.crop.corner_px
+    expected = torch.tensor([x, y]) + centres * puppet.avatar.fit.crop.side_px
+    assert float((xy - expected).norm(dim=-1)[shown].max()) < 0.3
+
+
+def test_the_detail_makes_the_crop_sharper_and_fades_with_the_turn(puppet: Puppet) -> None:
+    plain = replace(puppet, detail=None)
+    gain = [np.abs(drawn(puppet, yaw) - drawn(plain, yaw)).mean() for yaw in (0.0, 0.9)]
+    assert gain[0] > 0.5
+    assert gain[1] < gain[0]
+
+
+def test_hidden_points_get_none(puppet: Puppet) -> None:
+    """An opened mouth shows teeth and a cavity that the photo (a smile) showed in part; a point put far
+    behind what the photo saw keeps the plain render."""
+    assert puppet.detail is not None
+    opened = torch.zeros(52)
+    opened[ARKIT_INDEX["jawOpen"]] = 0.8
+    motion, camera = turned(puppet, 0.0), puppet.avatar.fit.camera
+    _, out = plain_head(puppet, opened, motion)
+    places = places_of(puppet.detail.camera, out, camera, motion)
+    behind = replace(places, distance=places.distance + 0.05)
+    hidden = add_detail(puppet.detail, out, behind, camera, motion)
+    solid = out.alpha > 0.3
+    changed = (hidden.rgb - out.rgb)[solid].abs().amax(-1) > 1e-5
+    assert float(changed.float().mean()) < 0.01  # depth is smeared over the photo's own outlines
+    shown = add_detail(puppet.detail, out, places, camera, motion)
+    assert float((shown.rgb - out.rgb)[solid].abs().mean()) > 2e-3
+
+
+def test_alpha_bounds_the_colour(puppet: Puppet) -> None:
+    assert puppet.detail is not None
+    motion, camera = turned(puppet, 0.4), puppet.avatar.fit.camera
+    _, out = plain_head(puppet, puppet.avatar.fit.expression, motion)
+    places = places_of(puppet.detail.camera, out, camera, motion)
+    both = add_detail(puppet.detail, out, places, camera, motion)
+    assert float(both.alpha.min()) >= 0
+    assert float(both.alpha.max()) <= 1
+    assert bool((both.rgb <= both.alpha[..., None] + 1e-6).all())
+    assert bool((both.rgb >= 0).all())
+
+
+@pytest.mark.parametrize("yaw_rad", [0.0, 0.2, -0.6])
+def test_turning_the_head_or_the_camera_is_the_same_turn(puppet: Puppet, yaw_rad: float) -> None:
+    photo = puppet.avatar.fit.camera
+    assert turn_of(photo, photo, turned(puppet, yaw_rad)) == pytest.approx(abs(yaw_rad), abs=0.06)
+    front = Camera.orbit(0.0, 0.0, pivot=(0.0, 0.0, -0.07))
+    around = Camera.orbit(yaw_rad, 0.0, pivot=(0.0, 0.0, -0.07))
+    assert turn_of(front, around, None) == pytest.approx(abs(yaw_rad), abs=1e-4)
+
+
+def test_facing_is_the_cosine_of_a_tilted_plane() -> None:
+    camera = Camera.orbit(0.0, 0.0)
+    rays = camera.rays(40, 40)
+    tilt = 0.7
+    normal = torch.tensor([math.sin(tilt), 0.0, math.cos(tilt)])
+    depth = -(rays.origins @ normal) / (rays.directions @ normal)
+    facing = facing_of(rays.origins + rays.directions * depth[..., None], camera)
+    assert float((facing[10:-10, 10:-10] - math.cos(tilt)).abs().max()) < 0.12
+
+
+def test_nearest_index_is_brute_force_up_to_a_pixel() -> None:
+    valid = torch.rand(23, 31, generator=torch.Generator().manual_seed(0)) > 0.95
+    row, column = nearest_index(valid)
+    y, x = torch.meshgrid(torch.arange(23), torch.arange(31), indexing="ij")
+    assert bool(valid[row, column].all())
+    there = torch.nonzero(valid)
+    best = (torch.stack([y, x], -1)[:, :, None] - there).float().norm(dim=-1).amin(-1)
+    found = torch.hypot((row - y).float(), (column - x).float())
+    assert float((found - best).max()) < 1.0
+    everywhere = nearest_index(torch.zeros(3, 4, dtype=torch.bool))
+    assert torch.equal(everywhere[0][:, 0], torch.arange(3))
