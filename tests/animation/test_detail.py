@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from mien.animation.detail import add_detail, facing_of, places_of, turn_of
+from mien.animation.detail import add_detail, agreement, facing_of, places_of, rim_of, turn_of
 from mien.animation.drive import Puppet, crop_canvas, head_motion, photo_canvas, render_moving
 from mien.animation.plate import nearest_index
 from mien.core.arkit import ARKIT_INDEX
@@ -122,3 +122,21 @@ def test_nearest_index_is_brute_force_up_to_a_pixel() -> None:
     assert float((found - best).max()) < 1.0
     everywhere = nearest_index(torch.zeros(3, 4, dtype=torch.bool))
     assert torch.equal(everywhere[0][:, 0], torch.arange(3))
+
+
+def test_a_hole_in_the_matte_is_distrusted_and_its_surroundings_too() -> None:
+    alpha, surplus = torch.ones(100, 100), torch.zeros(100, 100)
+    surplus[40:60, 40:60] = -1
+    trust = agreement(surplus, alpha)
+    assert float(trust[42:58, 42:58].max()) < 0.01
+    assert float(trust[39, 50]) < 0.5
+    assert float(trust[:30].min()) > 0.99
+    assert float(agreement(-surplus, alpha).min()) > 0.99  # stray hair that the render lacks is no hole
+
+
+def test_the_rim_is_the_outline() -> None:
+    alpha = torch.zeros(100, 100)
+    alpha[20:80, 20:80] = 1
+    rim = rim_of(alpha)
+    assert float(rim[20, 50]) == pytest.approx(1, abs=0.2)
+    assert float(rim[30:70, 30:70].max()) == pytest.approx(0)

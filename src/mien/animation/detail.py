@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien.animation.plate import COVERED, filled_depth, nearest_index, shown_weight, smoothstep
+from mien.animation.plate import COVERED, nearest_index, shown_weight, smoothstep
 from mien.core.camera import Camera
 from mien.generator.render import PosedHead, RenderOutput
 from mien.morphable.carry import HeadMotion
@@ -32,15 +32,24 @@ FACING: Final = (0.15, 0.45)
 """Cosines between surface and view in the photo between which detail is trusted from elsewhere."""
 TURN_DEG: Final = (3.0, 18.0)
 """Turns of the view between which the angle in the photo begins to matter."""
-CARD_DEG: Final = (8.0, 25.0)
+CARD_DEG: Final = (4.0, 12.0)
 """Turns of the view between which what lies beside the rendered head fades."""
+DISAGREEMENT: Final = (0.1, 0.4)
+"""Excess of the render's alpha over the matte's from which on they disagree on where the person is."""
+AGREEMENT_REACH: Final = 0.012
+"""How far around such pixels the detail is distrusted, as a share of the photo's longer side."""
+RIM_REACH: Final = 0.012
+"""The same of the surroundings of which an outline's pixels fill about half."""
+RIM_SHARE: Final = (0.7, 0.95)
+"""Filled shares of the surroundings between which a pixel stops to count as outline."""
 MIN_ALPHA: Final = 1e-3
 MIN_PERSON: Final = 0.02
 LEVELS: Final = 3
 
-DETAIL, PERSON, DISTANCE, COVER, FACE = slice(0, 4), slice(4, 8), 8, 9, 10
+DETAIL, PERSON, DISTANCE, TRUST, COVER, RIM = slice(0, 4), slice(4, 8), 8, 9, 10, 11
 """Channels of the lookup image: photo - render, the person's pixels (both premultiplied RGBA), distance from
-the camera, alpha of the render, cosine between surface and view."""
+the camera, trust from elsewhere (the cosine between surface and view, where photo and render agree), alpha of
+the render, nearness to its outline."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +58,7 @@ class PhotoDetail:
 
     camera: Camera
     """Of the photo, in the frame of the head at rest."""
-    levels: tuple[Float[Tensor, "1 11 _ _"], ...]
+    levels: tuple[Float[Tensor, "1 12 _ _"], ...]
     """Lookup images, each half the size of the one before."""
     carried: np.ndarray
     """float32 [V, 3]: where in the photo each vertex is (u, v in [0, 1]) and its distance."""
@@ -66,6 +75,8 @@ class Places:
     uv_photo: Float[Tensor, "height width 2"]
     distance: Float[Tensor, "height width"]
     """From the photo's camera."""
+    nearest: tuple[Tensor, Tensor]
+    """Row and column of the nearest pixel that shows something."""
 
 
 def carried_of(camera: Camera, vertices: Float[Tensor, "vertex 3"]) -> np.ndarray:
@@ -78,8 +89,8 @@ def carried_of(camera: Camera, vertices: Float[Tensor, "vertex 3"]) -> np.ndarra
 def places_of(photo: Camera, out: RenderOutput, camera: Camera, motion: HeadMotion | None) -> Places:
     """Look up where a frame's pixels come from."""
     rays = camera.rays(*out.alpha.shape)
-    depth = filled_depth(out)
-    points = rays.origins + rays.directions * depth[..., None]
+    nearest = nearest_index(out.alpha > COVERED[0])
+    points = rays.origins + rays.directions * out.depth[nearest][..., None]
     rest = points if motion is None else motion.invert_rigid_first(points, steps=3)
     uv, distance = photo.project(rest).uv, (rest - photo.position).norm(dim=-1)
     if out.carried.shape[-1] == 3:
@@ -87,7 +98,7 @@ def places_of(photo: Camera, out: RenderOutput, camera: Camera, motion: HeadMoti
         body = body * (out.carried[..., 2] > 0)
         uv = torch.lerp(uv, out.carried[..., :2], body[..., None])
         distance = torch.lerp(distance, out.carried[..., 2], body)
-    return Places(rest, uv, distance)
+    return Places(rest, uv, distance, nearest)
 
 
 def make_detail(
@@ -108,12 +119,13 @@ def make_detail(
     person = torch.cat([photo - (1 - alpha[..., None]) * plate, alpha[..., None]], -1)
     person = torch.minimum(person.clamp(min=0), person[..., 3:])
     detail = person - torch.cat([out.rgb, out.alpha[..., None]], -1)
-    facing = facing_of(places.rest, camera)
+    trust = facing_of(places.rest, camera) * agreement(detail[..., 3], out.alpha)
     covered = out.alpha > COVERED[0]
     moving = shown_weight(places.rest, out, chin_y)
-    image = torch.cat([detail, places.distance[..., None], facing[..., None]], -1)
-    image = image[nearest_index(covered)]
-    image = torch.cat([image[..., :4], person, image[..., 4:5], out.alpha[..., None], image[..., 5:]], -1)
+    image = torch.cat([detail, places.distance[..., None], trust[..., None]], -1)
+    image = image[places.nearest]
+    cover = torch.stack([out.alpha, rim_of(out.alpha)], -1)
+    image = torch.cat([image[..., :4], person, image[..., 4:], cover], -1)
     levels = [image.permute(2, 0, 1)[None].contiguous()]
     for _ in range(LEVELS - 1):
         levels.append(F.avg_pool2d(levels[-1], 2, ceil_mode=True, count_include_pad=False))
@@ -141,6 +153,26 @@ def facing_of(points: Float[Tensor, "height width 3"], camera: Camera) -> Float[
     return torch.from_numpy(cv2.GaussianBlur(lowest, (0, 0), 1.5))
 
 
+def rim_of(alpha: Float[Tensor, "height width"]) -> Float[Tensor, "height width"]:
+    """1 on the outline of a render, 0 inside. What a card holds to where the photo had no outline would float
+    beside the head."""
+    around = cv2.blur(alpha.numpy(), (2 * round(RIM_REACH * max(alpha.shape)) + 1,) * 2)
+    return 1 - smoothstep(torch.from_numpy(around), *RIM_SHARE)
+
+
+def agreement(
+    surplus: Float[Tensor, "height width"], alpha: Float[Tensor, "height width"]
+) -> Float[Tensor, "height width"]:
+    """1 where render and photo agree that the person is there; soft to 0 around rendered pixels that the
+    photo's matte leaves out (`surplus` below 0): from elsewhere they would be holes in the head."""
+    missing = (-surplus * (alpha > COVERED[0])).clamp(min=0).numpy()
+    reach = max(round(AGREEMENT_REACH * max(missing.shape)), 1)
+    widest = cv2.dilate(missing, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
+    return torch.from_numpy(
+        cv2.GaussianBlur(1 - smoothstep(torch.from_numpy(widest), *DISAGREEMENT).numpy(), (0, 0), reach / 2)
+    )
+
+
 def turn_of(photo: Camera, camera: Camera, motion: HeadMotion | None) -> float:
     """Angle between the view of a frame and that of the photo, in the head's frame; in rad."""
     centre = torch.tensor([0.0, 0.0, AXIS_Z])
@@ -160,10 +192,12 @@ def add_detail(
     grid = (places.uv_photo * 2 - 1)[None]
     looked = F.grid_sample(image, grid, padding_mode="zeros", align_corners=False)[0].permute(1, 2, 0)
     seen = 1 - smoothstep(places.distance - looked[..., DISTANCE], *HIDDEN)
-    angle = 1 - smoothstep(turn, *TURN_DEG) * (1 - smoothstep(looked[..., FACE], *FACING))
+    angle = 1 - smoothstep(turn, *TURN_DEG) * (1 - smoothstep(looked[..., TRUST], *FACING))
     plain = torch.cat([out.rgb, out.alpha[..., None]], -1)
     drawn = plain + (seen * angle)[..., None] * looked[..., DETAIL]
-    card = (1 - smoothstep(turn, *CARD_DEG)) * (1 - looked[..., COVER])
+    outline = cv2.GaussianBlur(looked[..., RIM][places.nearest].numpy(), (0, 0), 1.5)
+    beside = torch.maximum(1 - looked[..., COVER], looked[..., RIM])
+    card = (1 - smoothstep(turn, *CARD_DEG)) * beside * torch.from_numpy(outline)
     own = smoothstep(out.alpha, *COVERED)[..., None]
     drawn = own * drawn + (1 - own) * torch.maximum(card[..., None] * looked[..., PERSON], plain)
     alpha = drawn[..., 3].clamp(0, 1)
@@ -171,7 +205,7 @@ def add_detail(
     return replace(out, rgb=rgb, alpha=alpha)
 
 
-def _level(detail: PhotoDetail, camera: Camera, shape: torch.Size) -> Float[Tensor, "1 11 _ _"]:
+def _level(detail: PhotoDetail, camera: Camera, shape: torch.Size) -> Float[Tensor, "1 12 _ _"]:
     """The lookup image nearest to the frame's own resolution."""
     height = detail.levels[0].shape[2]
     ratio = float(detail.camera.intrinsics[1, 1] * height / (camera.intrinsics[1, 1] * shape[0]))
