@@ -95,6 +95,13 @@ def test_the_hidden_side_borrows_from_the_other() -> None:
     )
 
 
+def test_what_is_seen_takes_nothing_from_the_other_side(random: torch.Generator) -> None:
+    weight, total = torch.ones(64, 64), torch.randn(1, 64, 64, generator=random)
+    mirrored, amount = borrow_from_mirror(total, weight)
+    assert torch.equal(mirrored, total)
+    assert torch.equal(amount, weight)
+
+
 def test_body_and_islands_do_not_mix() -> None:
     rows = island_rows(SIZE)
     weight = torch.zeros(SIZE, SIZE)

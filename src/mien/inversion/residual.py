@@ -22,6 +22,9 @@ ISLANDS: Final = (-0.99, -0.81, -0.79, -0.61, -0.59, -0.21, -0.19, 0.19, 0.21, 0
 FULL_WEIGHT: Final = 0.35
 """Weight of evidence at which a texel stops listening to its surroundings."""
 
+UNSEEN_WEIGHT: Final = 0.03
+"""Mean weight of the evidence around a texel from which on it takes nothing from the other side."""
+
 
 def add_residual(
     planes: Planes,
@@ -105,9 +108,20 @@ def fill_chart(total: Float[Tensor, "channel size size"], weight: Float[Tensor, 
     return out
 
 
-def borrow_from_mirror(total: Tensor, weight: Tensor, share: float = 0.25) -> tuple[Tensor, Tensor]:
-    """Add the other side's evidence where this side has little."""
+def borrow_from_mirror(
+    total: Float[Tensor, "channel size size"], weight: Float[Tensor, "size size"]
+) -> tuple[Float[Tensor, "channel size size"], Float[Tensor, "size size"]]:
+    """Add the other side's evidence, without its finest grain, where this side has next to none.
+
+    Faces are nearly symmetric, their spots are not; where there is evidence of its own, a mirrored one would
+    only blur it.
+    """
     size = weight.shape[-1]
-    blurred = torch.nn.functional.avg_pool2d(weight[None, None], 2 * (size // 64) + 1, 1, size // 64)[0, 0]
-    need = share * (1 - (blurred / FULL_WEIGHT).clamp(max=1))
-    return total + need * mirror(total), weight + need * mirror(weight)
+    near = torch.nn.functional.avg_pool2d(weight[None, None], 2 * (size // 64) + 1, 1, size // 64)[0, 0]
+    need = (1 - near / UNSEEN_WEIGHT).clamp(min=0)
+    return total + need * mirror(_softened(total)), weight + need * mirror(_softened(weight[None]))[0]
+
+
+def _softened(image: Float[Tensor, "channel size size"]) -> Float[Tensor, "channel size size"]:
+    side = 2 * (image.shape[-1] // 128) + 1
+    return torch.nn.functional.avg_pool2d(image[None], side, 1, side // 2, count_include_pad=False)[0]
