@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,17 @@ import torch
 from PIL import Image
 
 from mien import __version__
-from mien.animation.calibrate import Response, calibrated_motion, measure_response
+from mien.animation.calibrate import calibrated_motion, measure_response
 from mien.animation.drive import (
-    Canvas,
-    Puppet,
     crop_canvas,
-    head_motion,
     make_puppet,
     photo_canvas,
-    render_moving,
     render_orbit,
 )
+from mien.animation.feedback import correct_pose
+from mien.animation.frames import driven_frames
 from mien.animation.motion import Motion
 from mien.animation.plate import make_plates
-from mien.animation.pose_response import PoseResponse
 from mien.animation.response import ExpressionResponse
 from mien.animation.retarget import DrivenMotion, Retargeting
 from mien.animation.sheet import avatar_sheet
@@ -77,7 +75,7 @@ class AnimateOptions:
     crop_px: int | None = None
     """Side of the aligned head crop to draw instead of the photo's framing."""
     calibrated: bool = True
-    """Send what makes a tracker measure the driver's coefficients on the avatar."""
+    """Send what makes a tracker measure the driver's coefficients and pose on the avatar."""
     driver_face: str = "largest"
     device: DeviceChoice = "auto"
 
@@ -109,7 +107,7 @@ def create_avatar(
     report("background", 0.6)
     plate, background = make_plates(rgb, alpha, fit, inversion, generator, model)
     pictures = [torch.from_numpy(np.ascontiguousarray(p)) for p in (rgb, plate, background)]
-    identity, still = ExpressionResponse.identity(), PoseResponse.identity()
+    identity = ExpressionResponse.identity()
     avatar = Avatar(
         inversion=inversion,
         fit=fit,
@@ -119,7 +117,6 @@ def create_avatar(
         background=pictures[2],
         response_values=torch.from_numpy(identity.values),
         response_crosstalk=torch.from_numpy(identity.crosstalk),
-        response_turn=torch.from_numpy(still.to_array()),
         provenance=_provenance(photo, options, rgb.shape[:2]),
     )
     report("calibrating", 0.7)
@@ -127,9 +124,8 @@ def create_avatar(
     report("done", 1.0)
     return replace(
         avatar,
-        response_values=torch.from_numpy(response.expression.values),
-        response_crosstalk=torch.from_numpy(response.expression.crosstalk),
-        response_turn=torch.from_numpy(response.pose.to_array()),
+        response_values=torch.from_numpy(response.values),
+        response_crosstalk=torch.from_numpy(response.crosstalk),
     )
 
 
@@ -178,6 +174,8 @@ def animate(
     canvas = photo_canvas(avatar) if options.crop_px is None else crop_canvas(avatar, options.crop_px)
     sound = driver if isinstance(driver, Path) else sound
     audio = sound if sound is not None and is_video(sound) else None
+    if options.calibrated and options.retargeting.use_pose and options.retargeting.pose_mode == "relative":
+        driven = correct_pose(driven, partial(driven_frames, puppet, canvas))
     frames = driven_frames(puppet, canvas, driven)
     if show_progress:
         frames = iter(progress(frames, desc="rendering", total=len(driven)))
@@ -194,8 +192,7 @@ def drive_avatar(avatar: Avatar, motion: Motion, options: AnimateOptions | None 
     R_source = avatar.fit.R_camera_head.numpy()
     response = None
     if options.calibrated:
-        expression = ExpressionResponse(avatar.response_values.numpy(), avatar.response_crosstalk.numpy())
-        response = Response(expression, PoseResponse.from_array(avatar.response_turn.numpy()))
+        response = ExpressionResponse(avatar.response_values.numpy(), avatar.response_crosstalk.numpy())
     return calibrated_motion(
         motion,
         response,
@@ -203,20 +200,6 @@ def drive_avatar(avatar: Avatar, motion: Motion, options: AnimateOptions | None 
         expression_source=avatar.fit.expression.numpy(),
         options=options.retargeting,
     )
-
-
-def driven_frames(puppet: Puppet, canvas: Canvas, driven: DrivenMotion) -> Iterator[np.ndarray]:
-    """Frames uint8 [H, W, 3] in order, some rendered ahead; equal poses give equal frames."""
-
-    def frame(k: int) -> np.ndarray:
-        R, shift, expression = (
-            torch.from_numpy(np.array(t[k]))
-            for t in (driven.R_camera_head, driven.translation_offset, driven.expression)
-        )
-        with torch.no_grad():
-            return render_moving(puppet, canvas, expression, head_motion(puppet, R, shift))
-
-    return ordered(frame, range(len(driven)))
 
 
 def orbit(

@@ -19,6 +19,7 @@ from mien.animation.drive import (
     render_moving,
     render_orbit,
 )
+from mien.animation.frames import driven_frames
 from mien.animation.motion import Motion, MotionSource
 from mien.animation.plate import smoothstep
 from mien.animation.retarget import Retargeting, retarget
@@ -30,7 +31,6 @@ from mien.generator.render import pose_head
 from mien.io.video import VideoReader
 from mien.morphable.carry import HeadMotion
 from mien.morphable.model import neck_weight
-from mien.pipeline import driven_frames
 
 SHIFT = torch.tensor([0.05, -0.02, 0.1])
 

@@ -25,7 +25,6 @@ def avatar(inverted: Inverted) -> Avatar:
         background=rgb // 3,
         response_values=torch.linspace(0, 1, 5).expand(52, 5).contiguous(),
         response_crosstalk=torch.zeros(52, 52),
-        response_turn=torch.rand(53, 3, generator=torch.Generator().manual_seed(0)),
         provenance={"photo": "é.png", "seed": 0},
     )
 
@@ -38,7 +37,7 @@ def test_what_is_saved_is_loaded(avatar: Avatar, tmp_path: Path) -> None:
     assert loaded.provenance == avatar.provenance
     assert loaded.fit.crop == avatar.fit.crop
     assert loaded.fit.residual == 0.25
-    for name in ("photo", "alpha", "plate", "background", "response_values", "response_turn"):
+    for name in ("photo", "alpha", "plate", "background", "response_values", "response_crosstalk"):
         assert torch.equal(getattr(loaded, name), getattr(avatar, name))
     for name in ("identity", "expression", "R_camera_head", "landmarks_px"):
         assert torch.equal(getattr(loaded.fit, name), getattr(avatar.fit, name))

@@ -5,22 +5,21 @@ reach. With the response known (`mien.animation.response`), a driver's coefficie
 the same coefficients are measured on the avatar.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from mien.animation.drive import Puppet, crop_canvas, head_motion, render_moving
 from mien.animation.motion import Motion
-from mien.animation.pose_response import PoseResponse, fit_pose_response
 from mien.animation.response import ExpressionResponse, fit_response
 from mien.animation.retarget import DrivenMotion, Retargeting, retarget
-from mien.animation.rotations import rotation_exp, rotation_log
 from mien.core.arkit import ARKIT_INDEX, ARKIT_NAMES
-from mien.tracking.faces import FaceObservation, FaceTracker
+from mien.core.parallel import ordered
+from mien.tracking.faces import FaceTracker
 
 SIZE_PX: Final = 224
 ACTIONS: Final[tuple[tuple[tuple[str, float], ...], ...]] = (
@@ -60,11 +59,6 @@ ACTIONS: Final[tuple[tuple[tuple[str, float], ...], ...]] = (
 """What faces do together; probes mix up to three of these."""
 LIDS: Final = (0.15, 0.3, 0.45, 0.75, 0.9)
 """Closures of both lids that are tried alone: a tracker sees little of the first third of a blink."""
-TURNS_DEG: Final = (
-    (0, -14, 0), (0, -7, 0), (0, 7, 0), (0, 14, 0), (-10, 0, 0), (-5, 0, 0), (5, 0, 0), (10, 0, 0),
-    (0, 0, -8), (0, 0, 8),
-)  # fmt: skip
-"""Turns from the source's pose, about the camera's x, y and z axis."""
 ANCHOR: Final = np.select(
     [np.char.startswith(ARKIT_NAMES, "eyeBlink"), np.char.startswith(ARKIT_NAMES, "eye")], [0.1, 0.2], 0.12
 )
@@ -80,17 +74,9 @@ WEIGHT: Final = np.select(
 """[52] lids are what people look at: they are not closed for the sake of a driver's constant squint."""
 
 
-@dataclass(frozen=True)
-class Response:
-    """How an avatar answers: in its expression and in its pose."""
-
-    expression: ExpressionResponse
-    pose: PoseResponse
-
-
 def calibrated_motion(
     motion: Motion,
-    response: Response | None,
+    response: ExpressionResponse | None,
     *,
     R_camera_head_source: NDArray[np.floating],
     expression_source: NDArray[np.floating],
@@ -107,21 +93,14 @@ def calibrated_motion(
         expression_source=expression_source,
         options=options,
     )
-    if response is None:
+    if response is None or not options.use_expression:
         return plain
-    if options.use_expression:
-        seen = response.expression.predict(np.asarray(expression_source, np.float64)[None])[0]
-        wanted = retarget(
-            motion, R_camera_head_source=R_camera_head_source, expression_source=seen, options=options
-        )
-        sent = response.expression.apply(
-            wanted.expression, near=plain.expression, anchor=ANCHOR, weight=WEIGHT
-        )
-        plain = replace(plain, expression=sealed(sent, plain.expression))
-    if options.use_pose and options.pose_mode == "relative":
-        R = response.pose.apply(plain.R_camera_head, plain.expression, R_camera_head_source)
-        plain = replace(plain, R_camera_head=R)
-    return plain
+    seen = response.predict(np.asarray(expression_source, np.float64)[None])[0]
+    wanted = retarget(
+        motion, R_camera_head_source=R_camera_head_source, expression_source=seen, options=options
+    )
+    sent = response.apply(wanted.expression, near=plain.expression, anchor=ANCHOR, weight=WEIGHT)
+    return replace(plain, expression=sealed(sent, plain.expression))
 
 
 def sealed(
@@ -152,43 +131,29 @@ def probe_expressions(count: int, seed: int = 0) -> Float32[np.ndarray, "count 5
     return rows
 
 
-def probe_poses(count: int, R_source: Float64[np.ndarray, "3 3"]) -> Float64[np.ndarray, "count 3 3"]:
-    """Poses to render with a neutral face: the first of `TURNS_DEG` from the source's."""
-    turns = np.radians(np.array(TURNS_DEG[:count], np.float64).reshape(-1, 3))
-    return rotation_exp(turns) @ R_source
-
-
-def measure_response(puppet: Puppet, *, probes: int = 72) -> Response:
-    """The avatar's response, from `probes` expressions and up to ten turns.
+def measure_response(puppet: Puppet, *, probes: int = 72) -> ExpressionResponse:
+    """The avatar's response to `probes` expressions in its own pose.
 
     The identity where its face is not found in at least half of the probes.
     """
     canvas = crop_canvas(puppet.avatar, SIZE_PX)
-    R_source = puppet.avatar.fit.R_camera_head.numpy().astype(np.float64)
+    still = head_motion(puppet, puppet.avatar.fit.R_camera_head, torch.zeros(3))
+    sent, measured = [], []
+
+    def picture(expression: Float32[np.ndarray, "52"]) -> NDArray[np.uint8]:
+        with torch.no_grad():
+            return render_moving(puppet, canvas, torch.from_numpy(expression), still)
+
     expressions = probe_expressions(probes)
-    poses = probe_poses(probes // 6, R_source)
-    sent = np.concatenate([expressions, np.zeros((len(poses), 52), np.float32)])
-    R_sent = np.concatenate([np.broadcast_to(R_source, (probes, 3, 3)), poses])
-    seen: list[FaceObservation | None] = []
     with FaceTracker(running="video", num_faces=4) as tracker:
-        for k, (expression, R) in enumerate(zip(sent, R_sent, strict=True)):
-            motion = head_motion(puppet, torch.from_numpy(R.astype(np.float32)), torch.zeros(3))
-            frame = render_moving(puppet, canvas, torch.from_numpy(expression), motion)
+        for k, (expression, frame) in enumerate(zip(expressions, ordered(picture, expressions), strict=True)):
             faces = tracker.detect(frame, k / 25)
-            seen.append(faces[0] if faces else None)
-    found = [face for face in seen if face is not None]
-    kept = np.array([face is not None for face in seen])
-    straight = kept & (np.arange(len(kept)) < probes)
-    if straight.sum() < max(probes // 2, 2):
-        return Response(ExpressionResponse.identity(), PoseResponse.identity())
-    measured = np.stack([face.coefficients for face in found[: straight.sum()]])
-    R_seen = np.stack([face.R_camera_head for face in found]).astype(np.float64)
-    return Response(
-        fit_response(sent[straight], measured),
-        fit_pose_response(
-            rotation_log(R_sent[kept] @ R_source.T), sent[kept], rotation_log(R_seen @ R_seen[0].T)
-        ),
-    )
+            if faces:
+                sent.append(expression)
+                measured.append(faces[0].coefficients)
+    if len(sent) < max(probes // 2, 2):
+        return ExpressionResponse.identity()
+    return fit_response(np.stack(sent), np.stack(measured))
 
 
 def _together(actions: list[tuple[tuple[tuple[str, float], ...], float]]) -> Float32[np.ndarray, "52"]:

@@ -30,7 +30,6 @@ _FIXED: Final[dict[str, tuple[int | None, ...]]] = {
     "crop": (3,),
     "response_values": (52, None),
     "response_crosstalk": (52, 52),
-    "response_turn": (53, 3),
 }
 
 
@@ -52,8 +51,6 @@ class Avatar:
     response_values: Float[Tensor, "52 knot"]
     """What a tracker measures on renders of each coefficient; see `mien.animation.response`."""
     response_crosstalk: Float[Tensor, "52 52"]
-    response_turn: Float[Tensor, "53 3"]
-    """What a tracker measures of turns: gains, then leaks; see `mien.animation.pose_response`."""
     provenance: dict[str, Any]
     """Name and SHA-256 of the photo, options, versions, the generator's SHA-256."""
 
@@ -78,7 +75,6 @@ def save_avatar(path: Path, avatar: Avatar) -> None:
         "background": avatar.background,
         "response_values": avatar.response_values,
         "response_crosstalk": avatar.response_crosstalk,
-        "response_turn": avatar.response_turn,
     }
     header = {"kind": KIND, "provenance": avatar.provenance, "residual_error": fit.residual}
     write_safetensors(path, tensors, header)
@@ -102,7 +98,7 @@ def load_avatar(path: Path) -> Avatar:
     )  # fmt: skip
     inversion = Inversion(t["w"], t["residual"].float(), t["hair_height"], t["expression"])
     pictures = (t["photo"], t["alpha"], t["plate"], t["background"])
-    response = (t["response_values"], t["response_crosstalk"], t["response_turn"])
+    response = (t["response_values"], t["response_crosstalk"])
     return Avatar(inversion, fit, *pictures, *response, header["provenance"])
 
 

@@ -63,10 +63,10 @@ def random_hair(model: MorphableModel, colour: np.ndarray, rng: np.random.Genera
 @lru_cache(maxsize=1)
 def _angles() -> tuple[np.ndarray, np.ndarray]:
     """Azimuth without its sign and arc length per atlas texel, read-only."""
-    grid = chart_grid(ATLAS)
-    grid[..., 1] = grid[..., 1].clamp(min=chart.V_BODY[0])
-    grid = chart.unchart_uv(grid).numpy()
-    return _frozen(np.abs(grid[..., 0])), _frozen(grid[..., 1])
+    uv = chart_grid(ATLAS)
+    uv[..., 1] = uv[..., 1].clamp(min=chart.V_BODY[0])
+    angles = chart.unchart_uv(uv).numpy()
+    return _frozen(np.abs(angles[..., 0])), _frozen(angles[..., 1])
 
 
 def _arc() -> np.ndarray:

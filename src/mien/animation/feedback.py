@@ -1,0 +1,131 @@
+"""Feedback: some frames of a motion are drawn and tracked, and what is seen amiss of the pose is corrected.
+
+A tracker does not measure on a picture of a head what was sent: it takes an open jaw or raised brows for a
+nod, and a turning head for a shift, compresses turns, and sees a head beside the picture's centre turned
+towards it. All of that depends on the person and the framing, and goes for the driver as well. So what is
+measured on the avatar is brought to what is measured on the driver: the difference at some frames, explained
+linearly by the turn, the shift and the expression sent, is taken off everywhere. Explained so, the correction
+is as smooth as the motion.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.animation.retarget import DrivenMotion, head_offset
+from mien.animation.rotations import rotation_exp, rotation_log
+from mien.animation.track import CM_TO_UNITS
+from mien.core.camera import ORBIT_RADIUS
+from mien.tracking.faces import FaceTracker
+
+Array = NDArray[np.float64]
+Draw = Callable[[DrivenMotion, Iterable[int]], Iterable[NDArray[np.uint8]]]
+"""Draws the frames of a motion with the given indices, in order."""
+
+POSE_RIDGE: Final = 2e-3  # rad^2, or EG3D units^2
+EXPRESSION_RIDGE: Final = 0.05
+LIMIT_RAD: Final = float(np.radians(8.0))
+LIMIT_SHIFT: Final = 0.1
+"""No correction is larger."""
+LEAST_SEEN: Final = 4
+"""Frames with a face that are needed to learn anything."""
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """How much is drawn to correct a motion."""
+
+    keys: int = 24
+    """Frames drawn in each pass, spread evenly over the clip; never more than a quarter of its frames."""
+    passes: int = 2
+    """How often what is left is measured."""
+
+
+def correct_pose(
+    driven: DrivenMotion, draw: Draw, config: Feedback | None = None, *, source_distance: float = ORBIT_RADIUS
+) -> DrivenMotion:
+    """A motion whose turns and shifts since its first frame are measured on the drawn frames as `driven` has
+    them.
+
+    The first frame is kept. Constant motions, and clips too short to learn from, are returned as they are;
+    equal frames give equal results.
+    """
+    config = config or Feedback()
+    count = min(config.keys, len(driven) // 4)
+    if count < LEAST_SEEN or _is_still(driven):
+        return driven
+    wanted = _changes(driven)
+    keys = np.unique(np.linspace(0, len(driven) - 1, count).round().astype(int))
+    for _ in range(config.passes):
+        frames, R_seen, place_seen = _tracked(driven, draw, keys)
+        if len(frames) < LEAST_SEEN or frames[0] != 0:
+            break
+        seen = np.concatenate([turns_since_first(R_seen), head_offset(place_seen, source_distance)], 1)
+        sent = _changes(driven)
+        features = np.concatenate([sent, driven.expression.astype(np.float64) - driven.expression[:1]], 1)
+        correction = explained(features, frames, seen - wanted[frames])
+        turns = sent[:, :3] - soft_norm(correction[:, :3], LIMIT_RAD)
+        shifts = sent[:, 3:] - soft_norm(correction[:, 3:], LIMIT_SHIFT)
+        R = rotation_exp(turns) @ driven.R_camera_head[0].astype(np.float64)
+        offset = driven.translation_offset[:1] + shifts
+        driven = replace(
+            driven, R_camera_head=R.astype(np.float32), translation_offset=offset.astype(np.float32)
+        )
+    return driven
+
+
+def _changes(driven: DrivenMotion) -> Array:
+    """Turns (rad) and shifts (EG3D units) since the first frame, camera axes, [T, 6]."""
+    offset = driven.translation_offset.astype(np.float64)
+    return np.concatenate([turns_since_first(driven.R_camera_head), offset - offset[:1]], 1)
+
+
+def _is_still(driven: DrivenMotion) -> bool:
+    return all(
+        (values == values[:1]).all()
+        for values in (driven.expression, driven.R_camera_head, driven.translation_offset)
+    )
+
+
+def turns_since_first(R: NDArray[np.floating]) -> Array:
+    """Tangent vectors [T, 3] in camera axes, rad, of rotations [T, 3, 3] since the first of them."""
+    R = np.asarray(R, np.float64)
+    return rotation_log(R @ R[0].T)
+
+
+def explained(features: Array, frames: NDArray[np.int64], amiss: Array) -> Array:
+    """The part [T, C] of what is amiss at some frames [K, C] that features [T, 6 + 52] explain, everywhere.
+
+    Ridge least squares without an offset: where the features are those of the first frame there is nothing to
+    correct. Summed row by row, so that equal rows are exactly equal.
+    """
+    known = features[frames]
+    ridge = np.diag(np.r_[np.full(6, POSE_RIDGE), np.full(features.shape[1] - 6, EXPRESSION_RIDGE)])
+    weights = np.linalg.solve(known.T @ known / len(known) + ridge, known.T @ amiss / len(known))
+    return (features[:, :, None] * weights).sum(1)
+
+
+def soft_norm(vectors: Array, limit: float) -> Array:
+    """Vectors [N, 3] shortened smoothly to less than `limit`; short ones are nearly kept."""
+    size = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors * (limit * np.tanh(size / limit) / np.maximum(size, 1e-12))
+
+
+def _tracked(
+    driven: DrivenMotion, draw: Draw, keys: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], Array, Array]:
+    """Which key frames show a face when drawn, [K]; its rotations [K, 3, 3] and places [K, 3]."""
+    frames, rotations, places = [], [], []
+    # Several faces make video mode track each picture by itself, see `mien.animation.track.ClipTracker`.
+    with FaceTracker(running="video", num_faces=4) as tracker:
+        for key, picture in zip(keys.tolist(), draw(driven, keys.tolist()), strict=True):
+            faces = tracker.detect(picture, float(driven.time_s[key]))
+            if faces:
+                frames.append(key)
+                rotations.append(faces[0].R_camera_head)
+                places.append(faces[0].translation_cm * CM_TO_UNITS)
+    place = np.asarray(places, np.float64).reshape(-1, 3)
+    return np.array(frames, np.int64), np.asarray(rotations, np.float64).reshape(-1, 3, 3), place

@@ -1,0 +1,148 @@
+"""Turns that a tracker sees amiss are corrected by what it sees of drawn frames."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from fractions import Fraction
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mien.animation import feedback
+from mien.animation.feedback import LIMIT_RAD, correct_pose, soft_norm, turns_since_first
+from mien.animation.motion import MotionSource
+from mien.animation.retarget import DrivenMotion, head_offset
+from mien.animation.rotations import rotation_exp
+from mien.animation.track import CM_TO_UNITS
+
+COUNT = 80
+DISTANCE = 2.7
+TILT = rotation_exp(np.array([[0.1, -0.4, 0.05]]))[0]
+
+
+def moving(seed: int = 0) -> DrivenMotion:
+    random = np.random.default_rng(seed)
+    time_s = np.arange(COUNT) / 25
+    waves = np.sin(time_s[:, None] * random.uniform(1, 4, 55) + random.uniform(0, 6, 55))
+    return DrivenMotion(
+        time_s=time_s,
+        expression=(0.3 + 0.3 * waves[:, 3:]).astype(np.float32),
+        R_camera_head=(rotation_exp(0.15 * waves[:, :3]) @ TILT).astype(np.float32),
+        translation_offset=(0.05 * (waves[:, 9:12] - waves[:1, 9:12])).astype(np.float32),
+        fps=Fraction(25),
+        source=MotionSource("driver.mp4", ""),
+    )
+
+
+class BiasedTracker:
+    """Sees turns compressed and as shifts, an expression as a nod; finds no face where it is told so."""
+
+    blind: frozenset[int] = frozenset()
+
+    def __init__(self, **_: object) -> None:
+        pass
+
+    def __enter__(self) -> "BiasedTracker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def detect(self, picture: tuple[DrivenMotion, int], time_s: float) -> list[SimpleNamespace]:
+        driven, k = picture
+        assert time_s == driven.time_s[k]
+        if k in self.blind:
+            return []
+        R0 = driven.R_camera_head[0]
+        turn = turns_since_first(np.stack([R0, driven.R_camera_head[k]]))[1]
+        leak = (driven.expression[k, 24] - driven.expression[0, 24]) * np.array([0.12, 0.0, -0.05])
+        place = np.array([0.2, 0.1, -DISTANCE]) + driven.translation_offset[k]
+        place = place + 0.06 * turn[[1, 0, 2]] * [1, -1, 0]  # as if it turned about another point
+        return [
+            SimpleNamespace(
+                R_camera_head=rotation_exp((0.8 * turn + leak)[None])[0] @ TILT,
+                translation_cm=place / CM_TO_UNITS,
+            )
+        ]
+
+
+def draw(driven: DrivenMotion, frames: Iterable[int]) -> Iterable[Any]:
+    return ((driven, k) for k in frames)
+
+
+@pytest.fixture(autouse=True)
+def _biased(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feedback, "FaceTracker", BiasedTracker)
+
+
+def seen(driven: DrivenMotion) -> tuple[np.ndarray, np.ndarray]:
+    faces = [BiasedTracker().detect((driven, k), driven.time_s[k])[0] for k in range(COUNT)]
+    place = np.stack([face.translation_cm for face in faces]) * CM_TO_UNITS
+    return turns_since_first(np.stack([face.R_camera_head for face in faces])), head_offset(place, DISTANCE)
+
+
+def error(driven: DrivenMotion, wanted: DrivenMotion) -> tuple[float, ...]:
+    turns, shifts = seen(driven)
+    turns = turns - turns_since_first(wanted.R_camera_head)
+    return tuple(float(np.linalg.norm(e, axis=1).mean()) for e in (turns, shifts - wanted.translation_offset))
+
+
+def test_what_is_seen_comes_near_to_what_is_wanted_on_all_frames() -> None:
+    wanted = moving()
+    corrected = correct_pose(wanted, draw)
+    for after, before in zip(error(corrected, wanted), error(wanted, wanted), strict=True):
+        assert after < 0.35 * before
+    np.testing.assert_allclose(corrected.R_camera_head[0], wanted.R_camera_head[0], atol=1e-6)
+    assert np.array_equal(corrected.expression, wanted.expression)
+
+
+def test_frames_without_a_face_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = moving(1)
+    monkeypatch.setattr(BiasedTracker, "blind", frozenset(range(30, 50)))
+    corrected = correct_pose(wanted, draw)
+    monkeypatch.setattr(BiasedTracker, "blind", frozenset())
+    for after, before in zip(error(corrected, wanted), error(wanted, wanted), strict=True):
+        assert after < 0.5 * before
+
+
+def test_without_the_first_frame_nothing_can_be_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = moving(2)
+    monkeypatch.setattr(BiasedTracker, "blind", frozenset({0}))
+    assert np.array_equal(correct_pose(wanted, draw).R_camera_head, wanted.R_camera_head)
+
+
+def test_still_and_short_motions_are_returned_as_they_are() -> None:
+    wanted = moving(3)
+    still = replace(
+        wanted,
+        expression=np.repeat(wanted.expression[:1], COUNT, 0),
+        R_camera_head=np.repeat(wanted.R_camera_head[:1], COUNT, 0),
+        translation_offset=np.repeat(wanted.translation_offset[:1], COUNT, 0),
+    )
+    short = DrivenMotion(
+        wanted.time_s[:9],
+        wanted.expression[:9],
+        wanted.R_camera_head[:9],
+        wanted.translation_offset[:9],
+        wanted.fps,
+        wanted.source,
+    )
+    assert correct_pose(still, draw) is still
+    assert correct_pose(short, draw) is short
+
+
+def test_equal_frames_stay_equal() -> None:
+    wanted = moving(4)
+    for values in (wanted.expression, wanted.R_camera_head, wanted.translation_offset):
+        values[40:] = values[:40]
+    corrected = correct_pose(wanted, draw)
+    assert np.array_equal(corrected.R_camera_head[40:], corrected.R_camera_head[:40])
+    assert np.array_equal(corrected.translation_offset[40:], corrected.translation_offset[:40])
+
+
+def test_corrections_are_bounded() -> None:
+    vectors = np.random.default_rng(0).normal(0, 1, (100, 3))
+    assert (np.linalg.norm(soft_norm(vectors, LIMIT_RAD), axis=1) <= LIMIT_RAD).all()
+    np.testing.assert_allclose(soft_norm(1e-3 * vectors, LIMIT_RAD), 1e-3 * vectors, rtol=1e-2)
+    assert np.array_equal(soft_norm(np.zeros((2, 3)), LIMIT_RAD), np.zeros((2, 3)))
