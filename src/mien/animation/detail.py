@@ -4,8 +4,9 @@ At the photo's pose and expression, detail = photo - render, both premultiplied 
 the photo. In any other frame every pixel looks up where the photo showed its surface point: body points carry
 their photo coordinates on the mesh (so a lid, an eyeball, a tooth and a lip keep their own detail), hair
 points are brought back along the neck and projected. Detail fades where the photo did not see the point, or
-saw it at a grazing angle; there the plain render stays. Beside the head, where nothing is rendered, the
-photo's stray hair (its matte) moves along as on a card, for turns up to `CARD_DEG`.
+saw it at a grazing angle, or where the expression has moved a point that the photo shows as another; there
+the plain render stays. Beside the head, where nothing is rendered, the photo's stray hair (its matte) moves
+along as on a card, for turns up to `CARD_DEG`, but not beside a cheek or jaw that the expression moves.
 View-dependent texture of one view, after Debevec et al. 1996.
 """
 
@@ -24,7 +25,7 @@ from mien.animation.plate import COVERED, nearest_index, shown_weight, smoothste
 from mien.core.camera import Camera
 from mien.generator.render import PosedHead, RenderOutput
 from mien.morphable.carry import HeadMotion
-from mien.morphable.chart import AXIS_Z
+from mien.morphable.chart import AXIS_Z, V_BODY
 
 HIDDEN: Final = (0.008, 0.02)
 """How far behind what the photo shows a point's detail fades, EG3D units."""
@@ -42,14 +43,20 @@ RIM_REACH: Final = 0.012
 """The same of the surroundings of which an outline's pixels fill about half."""
 RIM_SHARE: Final = (0.7, 0.95)
 """Filled shares of the surroundings between which a pixel stops to count as outline."""
+SHIFTED: Final = (0.4, 1.6)
+"""Pixels of the photo by which the expression moves a point between which its detail must be trusted: edges,
+where it is not, are about a pixel wide."""
+MISFIT: Final = (0.08, 0.22)
+"""Largest detail nearby of the body between which the photo shows something else than the point under it."""
 MIN_ALPHA: Final = 1e-3
 MIN_PERSON: Final = 0.02
 LEVELS: Final = 3
 
-DETAIL, PERSON, DISTANCE, TRUST, COVER, RIM = slice(0, 4), slice(4, 8), 8, 9, 10, 11
+DETAIL, PERSON, DISTANCE, TRUST, INSIDE, COVER, RIM, HAIR_RIM = slice(0, 4), slice(4, 8), 8, 9, 10, 11, 12, 13
 """Channels of the lookup image: photo - render, the person's pixels (both premultiplied RGBA), distance from
-the camera, trust from elsewhere (the cosine between surface and view, where photo and render agree), alpha of
-the render, nearness to its outline."""
+the camera, trust from elsewhere and in another expression (the cosine between surface and view, where photo
+and render agree), whether it is an eyeball or inside the mouth, alpha of the render, nearness to its outline,
+and the same of hair only, as a cheek must be free to move inwards."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +65,7 @@ class PhotoDetail:
 
     camera: Camera
     """Of the photo, in the frame of the head at rest."""
-    levels: tuple[Float[Tensor, "1 12 _ _"], ...]
+    levels: tuple[Float[Tensor, "1 14 _ _"], ...]
     """Lookup images, each half the size of the one before."""
     carried: np.ndarray
     """float32 [V, 3]: where in the photo each vertex is (u, v in [0, 1]) and its distance."""
@@ -75,6 +82,9 @@ class Places:
     uv_photo: Float[Tensor, "height width 2"]
     distance: Float[Tensor, "height width"]
     """From the photo's camera."""
+    shift: Float[Tensor, "height width"]
+    """How far the expression has moved the body's point since the photo, as an angle's tangent from the
+    photo's camera; 0 for hair."""
     nearest: tuple[Tensor, Tensor]
     """Row and column of the nearest pixel that shows something."""
 
@@ -93,12 +103,15 @@ def places_of(photo: Camera, out: RenderOutput, camera: Camera, motion: HeadMoti
     points = rays.origins + rays.directions * out.depth[nearest][..., None]
     rest = points if motion is None else motion.invert_rigid_first(points, steps=3)
     uv, distance = photo.project(rest).uv, (rest - photo.position).norm(dim=-1)
+    shift = torch.zeros_like(distance)
     if out.carried.shape[-1] == 3:
-        body = 1 - out.hair_alpha / out.alpha.clamp(min=MIN_ALPHA)
-        body = body * (out.carried[..., 2] > 0)
+        body = body_share(out) * (out.carried[..., 2] > 0)
+        across = (out.carried[..., :2] - uv) / photo.intrinsics.diagonal()[:2]
+        along = (out.carried[..., 2] - distance) / distance.clamp(min=1.0)
+        shift = body * torch.hypot(across.norm(dim=-1), along)
         uv = torch.lerp(uv, out.carried[..., :2], body[..., None])
         distance = torch.lerp(distance, out.carried[..., 2], body)
-    return Places(rest, uv, distance, nearest)
+    return Places(rest, uv, distance, shift, nearest)
 
 
 def make_detail(
@@ -119,12 +132,13 @@ def make_detail(
     person = torch.cat([photo - (1 - alpha[..., None]) * plate, alpha[..., None]], -1)
     person = torch.minimum(person.clamp(min=0), person[..., 3:])
     detail = person - torch.cat([out.rgb, out.alpha[..., None]], -1)
-    trust = facing_of(places.rest, camera) * agreement(detail[..., 3], out.alpha)
+    trust = facing_of(places.rest, camera) * agreement(detail[..., 3], out.alpha) * fidelity(detail, out)
     covered = out.alpha > COVERED[0]
     moving = shown_weight(places.rest, out, chin_y)
-    image = torch.cat([detail, places.distance[..., None], trust[..., None]], -1)
+    image = torch.cat([detail, torch.stack([places.distance, trust, inside_of(out)], -1)], -1)
     image = image[places.nearest]
-    cover = torch.stack([out.alpha, rim_of(out.alpha)], -1)
+    rim = rim_of(out.alpha)
+    cover = torch.stack([out.alpha, rim, rim * (1 - body_share(out))[places.nearest]], -1)
     image = torch.cat([image[..., :4], person, image[..., 4:], cover], -1)
     levels = [image.permute(2, 0, 1)[None].contiguous()]
     for _ in range(LEVELS - 1):
@@ -173,6 +187,25 @@ def agreement(
     )
 
 
+def body_share(out: RenderOutput) -> Float[Tensor, "height width"]:
+    """Share of the body in what each pixel shows."""
+    return 1 - out.hair_alpha / out.alpha.clamp(min=MIN_ALPHA)
+
+
+def inside_of(out: RenderOutput) -> Float[Tensor, "height width"]:
+    """1 where a pixel shows an eyeball, teeth, the tongue or the mouth's inside: lips that lay over teeth in
+    the photo, closer than depth can tell, have nothing to give to them."""
+    return body_share(out) * (out.planes[..., 1] < V_BODY[0])
+
+
+def fidelity(detail: Float[Tensor, "height width 4"], out: RenderOutput) -> Float[Tensor, "height width"]:
+    """0 around body pixels that look quite unlike the photo: there it shows another point, a tooth where the
+    mesh has a lip, say. In the photo's own expression that is right, in another one it would be a speck."""
+    largest = (detail[..., :3].abs().amax(-1) * body_share(out)).numpy()
+    largest = cv2.dilate(largest, np.ones((3, 3), np.uint8))
+    return 1 - smoothstep(torch.from_numpy(largest), *MISFIT)
+
+
 def turn_of(photo: Camera, camera: Camera, motion: HeadMotion | None) -> float:
     """Angle between the view of a frame and that of the photo, in the head's frame; in rad."""
     centre = torch.tensor([0.0, 0.0, AXIS_Z])
@@ -192,20 +225,25 @@ def add_detail(
     grid = (places.uv_photo * 2 - 1)[None]
     looked = F.grid_sample(image, grid, padding_mode="zeros", align_corners=False)[0].permute(1, 2, 0)
     seen = 1 - smoothstep(places.distance - looked[..., DISTANCE], *HIDDEN)
-    angle = 1 - smoothstep(turn, *TURN_DEG) * (1 - smoothstep(looked[..., TRUST], *FACING))
+    same = 1 - (inside_of(out) - looked[..., INSIDE]).abs()
+    shift_px = places.shift * (detail.camera.intrinsics[1, 1] * detail.levels[0].shape[2])
+    moved = smoothstep(shift_px, *SHIFTED)
+    elsewhere = torch.maximum(smoothstep(turn, *TURN_DEG), moved)
+    angle = 1 - elsewhere * (1 - smoothstep(looked[..., TRUST], *FACING))
     plain = torch.cat([out.rgb, out.alpha[..., None]], -1)
-    drawn = plain + (seen * angle)[..., None] * looked[..., DETAIL]
+    drawn = plain + (seen * same * angle)[..., None] * looked[..., DETAIL]
     outline = cv2.GaussianBlur(looked[..., RIM][places.nearest].numpy(), (0, 0), 1.5)
-    beside = torch.maximum(1 - looked[..., COVER], looked[..., RIM])
-    card = (1 - smoothstep(turn, *CARD_DEG)) * beside * torch.from_numpy(outline)
+    beside = torch.maximum(1 - looked[..., COVER], looked[..., HAIR_RIM])
+    near_moved = torch.from_numpy(cv2.GaussianBlur(moved[places.nearest].numpy(), (0, 0), 1.5))
+    card = (1 - smoothstep(turn, *CARD_DEG)) * beside * torch.from_numpy(outline) * (1 - near_moved)
     own = smoothstep(out.alpha, *COVERED)[..., None]
-    drawn = own * drawn + (1 - own) * torch.maximum(card[..., None] * looked[..., PERSON], plain)
+    drawn = torch.lerp(torch.maximum(card[..., None] * looked[..., PERSON], plain), drawn, own)
     alpha = drawn[..., 3].clamp(0, 1)
     rgb = torch.minimum(drawn[..., :3].clamp(min=0), alpha[..., None])
     return replace(out, rgb=rgb, alpha=alpha)
 
 
-def _level(detail: PhotoDetail, camera: Camera, shape: torch.Size) -> Float[Tensor, "1 12 _ _"]:
+def _level(detail: PhotoDetail, camera: Camera, shape: torch.Size) -> Float[Tensor, "1 14 _ _"]:
     """The lookup image nearest to the frame's own resolution."""
     height = detail.levels[0].shape[2]
     ratio = float(detail.camera.intrinsics[1, 1] * height / (camera.intrinsics[1, 1] * shape[0]))

@@ -82,7 +82,16 @@ def photo_detail(puppet: Puppet) -> PhotoDetail:
     height, width = frame_size(avatar)
     head = pose_head(puppet.model, avatar.fit.identity, avatar.fit.expression, puppet.carrier)
     head = replace(head, carried=carried_of(canvas.camera, torch.from_numpy(head.vertices)))
-    out = render(puppet.generator, puppet.planes, head, canvas.camera, height, width, shell=puppet.shell)
+    out = render(
+        puppet.generator,
+        puppet.planes,
+        head,
+        canvas.camera,
+        height,
+        width,
+        shell=puppet.shell,
+        antialias=True,
+    )
     photo, alpha = avatar.photo.float() / 255, avatar.alpha.float() / 255
     return make_detail(photo, alpha, canvas.plate, canvas.camera, head, out, puppet.chin_y)
 
@@ -138,7 +147,16 @@ def render_moving(
         x0, y0, x1, y1 = box
         height, width = image.shape[:2]
         camera = region_camera(canvas.camera, (width, height), box)
-        out = render(puppet.generator, puppet.planes, head, camera, y1 - y0, x1 - x0, shell=puppet.shell)
+        out = render(
+            puppet.generator,
+            puppet.planes,
+            head,
+            camera,
+            y1 - y0,
+            x1 - x0,
+            shell=puppet.shell,
+            antialias=True,
+        )
         places = _places(puppet, out, camera, motion)
         share = smoothstep(shown_weight(places.rest, out, motion.chin_y), *STILL_WEIGHT)[..., None]
         if puppet.detail is not None:
@@ -191,7 +209,9 @@ def render_orbit(
     turned = orbit_camera(turn @ fit.R_camera_head)
     camera = replace(canvas.camera, T_world_camera=turned.T_world_camera)
     height, width = canvas.plate.shape[:2]
-    out = render(puppet.generator, puppet.planes, head, camera, height, width, shell=puppet.shell)
+    out = render(
+        puppet.generator, puppet.planes, head, camera, height, width, shell=puppet.shell, antialias=True
+    )
     if puppet.detail is not None:
         out = add_detail(puppet.detail, out, _places(puppet, out, camera, None), camera, None)
     return to_uint8(over_background(out, canvas.plate)), out

@@ -35,10 +35,10 @@ class Projection:
 
 @dataclass(frozen=True, eq=False)
 class Rays:
-    """One ray through the centre of each pixel, in world coordinates."""
+    """Rays in world coordinates, for example one through the centre of each pixel."""
 
-    origins: Float[Tensor, "height width 3"]
-    directions: Float[Tensor, "height width 3"]
+    origins: Float[Tensor, "*batch 3"]
+    directions: Float[Tensor, "*batch 3"]
     """Unit vectors, away from the camera."""
 
 
@@ -89,7 +89,10 @@ class Camera:
         like = self.T_world_camera
         u = (torch.arange(width_px, dtype=like.dtype, device=like.device) + 0.5) / width_px
         v = (torch.arange(height_px, dtype=like.dtype, device=like.device) + 0.5) / height_px
-        uv = torch.stack((u.expand(height_px, -1), v[:, None].expand(-1, width_px)), dim=-1)
+        return self.rays_at(torch.stack((u.expand(height_px, -1), v[:, None].expand(-1, width_px)), dim=-1))
+
+    def rays_at(self, uv: Float[Tensor, "*batch 2"]) -> Rays:
+        """Rays through points of the image."""
         directions = self._image_plane(uv) @ self.R_world_camera.T
         directions = torch.nn.functional.normalize(directions, dim=-1)
         return Rays(origins=self.position.expand_as(directions), directions=directions)

@@ -6,11 +6,12 @@ shell's surface, and decodes only what is seen.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mien.core.camera import Camera
@@ -25,6 +26,11 @@ from mien.morphable.raster import RayScene, interpolate, interpolate_corners
 from mien.morphable.zbuffer import PixelScene
 
 NEAR: Final = 2.1
+EDGE_ALPHA: Final = 0.1
+EDGE_DEPTH: Final = 0.015
+"""Steps of alpha, of distance (EG3D units) and of chart coordinates between neighbours that make an edge."""
+EDGE_CHART: Final = 0.06
+MISSED_ALPHA: Final = 1e-3
 CHUNK: Final = 24576
 
 
@@ -55,17 +61,90 @@ def render(
     shell: HairShell | None = None,
     march_config: MarchConfig | None = None,
     mask: np.ndarray | None = None,
+    antialias: bool = False,
 ) -> RenderOutput:
-    """Render an image. `mask` (bool [H, W]) limits the rays; the fast path needs `shell` if there is hair."""
-    rays = camera.rays(height_px, width_px)
-    keep = np.arange(height_px * width_px) if mask is None else np.flatnonzero(mask.reshape(-1))
-    kept = torch.from_numpy(keep)
-    origins, directions = (t.reshape(-1, 3)[kept] for t in (rays.origins, rays.directions))
+    """Render an image. `mask` (bool [H, W]) limits the rays; the fast path needs `shell` if there is hair.
+
+    With `antialias`, pixels on edges take the mean colour and alpha of four rays; the rest is of one ray.
+    """
+    size = height_px, width_px
+    make = partial(
+        _render_rays, generator, planes, head, camera, path=path, shell=shell, march_config=march_config
+    )
+    keep = torch.arange(height_px * width_px)
+    if mask is not None:
+        keep = torch.from_numpy(np.flatnonzero(mask.reshape(-1)))
+    found = make(size, keep)
+    image = torch.zeros(height_px * width_px, found.shape[1])
+    image[keep] = found
+    out = _output(image.view(height_px, width_px, -1))
+    if not antialias:
+        return out
+    edges = torch.nonzero(edges_of(out).flatten())[:, 0]
+    if mask is not None:
+        edges = edges[torch.from_numpy(mask.reshape(-1))[edges]]
+    row, column = torch.div(edges, width_px, rounding_mode="floor"), edges % width_px
+    parts = [(2 * row + i) * 2 * width_px + 2 * column + j for i in (0, 1) for j in (0, 1)]
+    fine = make((2 * height_px, 2 * width_px), torch.stack(parts, 1).flatten())
+    image[edges] = _mean_of_edges(image[edges], fine.view(len(edges), 4, -1))
+    return _output(image.view(height_px, width_px, -1))
+
+
+def _mean_of_edges(
+    centre: Float[Tensor, "pixel column"], parts: Float[Tensor, "pixel 4 column"]
+) -> Float[Tensor, "pixel column"]:
+    """Colour and alpha are means; where the pixel's own ray meets nothing, so is what the parts meet."""
+    mean = parts.mean(1)
+    out = centre.clone()
+    out[:, :4], out[:, 8] = mean[:, :4], mean[:, 8]
+    missed = torch.nonzero(centre[:, 3] < MISSED_ALPHA)[:, 0]
+    alpha, body = parts[missed, :, 3:4], (parts[missed, :, 3:4] - parts[missed, :, 8:9]).clamp(min=0)
+    for columns, weight in ((slice(4, 5), alpha), (slice(5, 8), body), (slice(9, None), body)):
+        out[missed, columns] = (weight * parts[missed, :, columns]).sum(1) / weight.sum(1).clamp(min=1e-6)
+    return out
+
+
+def _output(image: Float[Tensor, "height width column"]) -> RenderOutput:
+    return RenderOutput(
+        image[..., :3], image[..., 3], image[..., 4], image[..., 5:8], image[..., 8], image[..., 9:]
+    )
+
+
+def edges_of(out: RenderOutput) -> Bool[Tensor, "height width"]:
+    """Pixels one of whose neighbours (four of them) shows another surface or another part of the head."""
+    visible = (1 - out.hair_alpha) > EDGE_ALPHA
+    edges = torch.zeros(out.alpha.shape, dtype=torch.bool)
+    for axis in (0, 1):
+        one, other = (
+            [t.narrow(axis, start, t.shape[axis] - 1) for t in (out.alpha, out.depth, out.planes, visible)]
+            for start in (0, 1)
+        )
+        step = (one[2] - other[2])[..., :2].abs()
+        step[..., 0] = torch.minimum(step[..., 0], 2 - step[..., 0])  # u wraps
+        differ = (one[0] - other[0]).abs() > EDGE_ALPHA
+        differ |= ((one[1] - other[1]).abs() > EDGE_DEPTH) & (one[0] > EDGE_ALPHA)
+        differ |= (step.amax(-1) > EDGE_CHART) & one[3] & other[3]
+        edges.narrow(axis, 0, differ.shape[axis]).logical_or_(differ)
+        edges.narrow(axis, 1, differ.shape[axis]).logical_or_(differ)
+    return edges
+
+
+def _render_rays(
+    generator: Generator, planes: Planes, head: PosedHead, camera: Camera, size: tuple[int, int],
+    keep: Int[Tensor, " ray"], *, path: Literal["reference", "fast"], shell: HairShell | None,
+    march_config: MarchConfig | None,
+) -> Float[Tensor, "ray column"]:  # fmt: skip
+    """One ray through the middle of each of some pixels of a picture of `size` (height, width)."""
+    height_px, width_px = size
+    row, column = torch.div(keep, width_px, rounding_mode="floor"), keep % width_px
+    rays = camera.rays_at(torch.stack([(column + 0.5) / width_px, (row + 0.5) / height_px], 1))
+    origins, directions = rays.origins, rays.directions
     if path == "reference":
         body = RayScene(head.vertices, head.model.faces_np).cast(origins.numpy(), directions.numpy())
     else:
         vertices = torch.from_numpy(head.vertices)
-        body = PixelScene(vertices, head.model.faces, camera, height_px, width_px).first_hits().of(keep)
+        scene = PixelScene(vertices, head.model.faces, camera, height_px, width_px, pixels=keep)
+        body = scene.first_hits().of(keep.numpy())
     coords = torch.from_numpy(interpolate_corners(head.model.canonical_corners.numpy(), body)).float()
     depth, hit = torch.from_numpy(body.depth), torch.from_numpy(body.hit)
     hair = torch.zeros(len(depth), 5)
@@ -73,16 +152,12 @@ def render(
         config = march_config or MarchConfig()
         hair = _march_all(generator, planes, head, origins, directions, depth, config)
     elif shell is not None:
-        surfaces = PixelSurfaces(shell, head, camera, height_px, width_px, kept)
+        surfaces = PixelSurfaces(shell, head, camera, height_px, width_px, keep)
         hair = march_shell(generator, planes, head, origins, directions, depth, surfaces, shell.colours)
     columns = [_hair_before_body(generator, planes, coords, depth, hit, hair)]
     if head.carried is not None:
         columns.append(torch.from_numpy(interpolate(head.carried, head.model.faces_np, body)).float())
-    found = torch.cat(columns, 1)
-    out = torch.zeros(height_px * width_px, found.shape[1])
-    out[kept] = found
-    out = out.view(height_px, width_px, -1)
-    return RenderOutput(out[..., :3], out[..., 3], out[..., 4], out[..., 5:8], out[..., 8], out[..., 9:])
+    return torch.cat(columns, 1)
 
 
 def _hair_before_body(
@@ -95,7 +170,7 @@ def _hair_before_body(
         colour[seen] += rest[seen, None] * generator.decode(planes, coords[seen][None]).body_rgb[0]
     alpha = hair[:, 3] + rest
     distance = (hair[:, 4] + rest * torch.where(hit, depth, torch.zeros_like(depth))) / alpha.clamp(min=1e-6)
-    distance = torch.where(alpha > 1e-3, distance, torch.zeros_like(distance))
+    distance = torch.where(alpha > MISSED_ALPHA, distance, torch.zeros_like(distance))
     return torch.cat([colour, alpha[:, None], distance[:, None], coords, hair[:, 3:4]], 1)
 
 
@@ -136,6 +211,6 @@ def over_background(
 
 
 __all__ = [
-    "HairShell", "HairTrace", "PosedHead", "RenderOutput", "hair_field", "make_hair_shell", "outer_height",
-    "over_background", "pose_head", "render", "trace_hair",
+    "HairShell", "HairTrace", "PosedHead", "RenderOutput", "edges_of", "hair_field", "make_hair_shell",
+    "outer_height", "over_background", "pose_head", "render", "trace_hair",
 ]  # fmt: skip

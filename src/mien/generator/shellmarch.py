@@ -24,7 +24,7 @@ from mien.morphable.zbuffer import PixelScene
 FAR: Final = 3.3
 INTERVAL: Final = 0.045  # EG3D units behind the shell that are looked at per round
 FAST_SAMPLES: Final = 6
-FAST_ROUNDS: Final = 3
+FAST_ROUNDS: Final = 8
 OPAQUE: Final = 0.02  # a ray stops when less than this passes
 UNSEEN: Final = 0.002  # what weighs less is not decoded
 
@@ -62,7 +62,7 @@ class PixelSurfaces:
         self, shell: HairShell, head: PosedHead, camera: Camera, height_px: int, width_px: int, kept: Tensor
     ) -> None:
         faces = torch.from_numpy(shell.shell.faces).long()
-        self._scene = PixelScene(shell.posed_vertices(head), faces, camera, height_px, width_px)
+        self._scene = PixelScene(shell.posed_vertices(head), faces, camera, height_px, width_px, pixels=kept)
         self._kept = kept
 
     def after(self, rays: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:

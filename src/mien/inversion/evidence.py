@@ -18,12 +18,18 @@ from mien.core.camera import Camera
 from mien.morphable.fit import FaceFit
 from mien.morphable.landmarks import BROW_LEFT, BROW_RIGHT, EYELIDS_LEFT, EYELIDS_RIGHT, FACE_OVAL, LIPS_INNER
 from mien.morphable.model import CHIN_LANDMARK, PARTS, MorphableModel
-from mien.morphable.raster import RayScene, interpolate, interpolate_corners, vertex_normals
+from mien.morphable.raster import MISS_DEPTH, RayScene, interpolate, interpolate_corners, vertex_normals
 from mien.tracking.colors import foreground_colors
 
 ROI_MARGIN: Final = 0.22  # of the crop's side, on each side
 FRONT_U: Final = 0.42  # throat and chest within about 50 degrees of the front are not taken for hair
 HISTOGRAM_BINS: Final = 40
+LEAST_TOOTH: Final = 0.6
+"""Lightness of teeth over that of the face, at least."""
+INSIDE_ALPHA: Final = 0.9
+OUTLINE_STEP: Final = 0.02  # EG3D units between neighbouring pixels
+RIM_WIDTH: Final = 0.016  # of the crop's side
+RIM_WEIGHT: Final = 0.02
 MIN_HAIR_SHARE: Final = 0.02  # of the face's area; less is no hair
 
 
@@ -49,6 +55,8 @@ class PhotoEvidence:
     """Share of hair (or of anything worn on the head or shoulders) in the pixel."""
     colour_weight: Float[Tensor, " pixel"]
     """How far the pixel's colour may be trusted for the body point under it, if no hair is in front."""
+    interior: Float[Tensor, " pixel"]
+    """1 inside of what is seen; `RIM_WEIGHT` next to an outline, where a pixel may show what is behind it."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -97,7 +105,8 @@ def gather_evidence(rgb: np.ndarray, alpha: np.ndarray, fit: FaceFit, model: Mor
     planes = interpolate_corners(model.canonical_corners.numpy(), hits).astype(np.float32)
     front = (np.abs(planes[:, 0]) < FRONT_U).reshape(part.shape) & (part >= 0)
     hair = hair_share(colours, crop_alpha, part, front, landmarks)
-    trust = _colour_trust(part, landmarks, crop_alpha)
+    trust = _colour_trust(part, landmarks, crop_alpha, colours.mean(2))
+    interior = interior_weight(crop_alpha, hits.depth.reshape(part.shape), fit.crop.side_px)
     flat = torch.from_numpy
     return PhotoEvidence(
         box_px=box, camera=camera, origins=origins, directions=directions,
@@ -106,8 +115,21 @@ def gather_evidence(rgb: np.ndarray, alpha: np.ndarray, fit: FaceFit, model: Mor
         body_hit=flat(hits.hit), body_depth=flat(hits.depth),
         body_planes=flat(planes),
         facing=flat(facing.astype(np.float32)), hair=flat(hair.reshape(-1)),
-        colour_weight=flat((trust.reshape(-1) * facing).astype(np.float32)),
+        colour_weight=flat((trust.reshape(-1) * facing * interior.reshape(-1)).astype(np.float32)),
+        interior=flat(interior.reshape(-1)),
     )  # fmt: skip
+
+
+def interior_weight(alpha: np.ndarray, depth: np.ndarray, side_px: float) -> np.ndarray:
+    """Weight float32 [H, W] that falls towards the person's outline and the body's own (steps of depth).
+
+    There the matte mixes in the background, and a fit that is a little off takes one surface for another.
+    """
+    step = np.maximum(np.abs(np.gradient(depth, axis=0)), np.abs(np.gradient(depth, axis=1)))
+    outline = (step > OUTLINE_STEP) & (depth < MISS_DEPTH / 2) | (alpha < INSIDE_ALPHA)
+    away = cv2.distanceTransform((~outline).astype(np.uint8), cv2.DIST_L2, 5)
+    inside = np.clip(away / max(RIM_WIDTH * side_px, 1.0), 0, 1)
+    return (RIM_WEIGHT + (1 - RIM_WEIGHT) * inside**2).astype(np.float32)
 
 
 def polygon_mask(shape: tuple[int, int], points: np.ndarray) -> np.ndarray:
@@ -176,8 +198,11 @@ def _log_likelihood(lab: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.log(density)[tuple(bins.reshape(-1, 3).T)].reshape(mask.shape).astype(np.float32)
 
 
-def _colour_trust(part: np.ndarray, landmarks: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """1 where the pixel can show the body point under it; 0 where mesh and landmarks disagree."""
+def _colour_trust(
+    part: np.ndarray, landmarks: np.ndarray, alpha: np.ndarray, light: np.ndarray
+) -> np.ndarray:
+    """1 where the pixel can show the body point under it; 0 where mesh and landmarks disagree, or where what
+    is seen between the lips is too dark for teeth."""
     shape = part.shape
     mouth = polygon_mask(shape, landmarks[list(LIPS_INNER)])
     eyes = polygon_mask(shape, landmarks[list(EYELIDS_LEFT)]) | polygon_mask(
@@ -189,7 +214,9 @@ def _colour_trust(part: np.ndarray, landmarks: np.ndarray, alpha: np.ndarray) ->
     inside = part > PARTS.index(
         "eye_right"
     )  # tongue and cavity: the photo's teeth must not be painted on them
-    wrong = (mouth & body) | (eyes & body) | (eyeball & ~eyes) | (inside & ~(teeth & mouth))
+    face = body & polygon_mask(shape, landmarks[list(FACE_OVAL)]) & ~mouth & ~eyes
+    dark = light < LEAST_TOOTH * (light[face].mean() if face.any() else 0.0)
+    wrong = (teeth & dark) | (mouth & body) | (eyes & body) | (eyeball & ~eyes) | (inside & ~(teeth & mouth))
     wide = cv2.dilate((mouth & body).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & body
     trust = np.where(wrong | wide, 0.0, 1.0) * (part >= 0) * np.clip(alpha * 3 - 2, 0, 1)
     return trust.astype(np.float32)

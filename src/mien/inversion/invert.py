@@ -18,6 +18,7 @@ from mien.generator.planes import Planes, sample_planes
 from mien.generator.render import HairTrace, PosedHead, make_hair_shell, outer_height, trace_hair
 from mien.inversion.evidence import PhotoEvidence
 from mien.inversion.hair import HairConfig, fit_height, sample_silhouette, smooth_height
+from mien.inversion.hidden import HiddenConfig, Observations, guess_hidden, join, logit
 from mien.inversion.residual import SIZE, add_residual, fill_chart, splat
 from mien.morphable import chart
 from mien.morphable.carry import chart_grid, make_carrier
@@ -43,6 +44,7 @@ class InversionConfig:
     hair: HairConfig = field(default_factory=HairConfig)
     scalp_dye: float = 0.2
     """Weight of a hair pixel's colour on the scalp under it."""
+    hidden: HiddenConfig = field(default_factory=HiddenConfig)
     rounds: int = 5
     """Rounds of back-projection."""
     gain: float = 0.9
@@ -66,16 +68,6 @@ class Inversion:
         w, residual, height = (t.to(device)[None] for t in (self.w, self.residual, self.hair_height))
         base = generator.planes(w, expression.to(device)[None])
         return add_residual(base, residual, height[None])
-
-
-@dataclass(frozen=True, eq=False)
-class Observations:
-    """Linear observations of plane features: points [N, 3], channels, targets [N, C], weights [N]."""
-
-    points: Tensor
-    channels: slice
-    target: Tensor
-    weight: Tensor
 
 
 def invert(
@@ -115,7 +107,7 @@ def invert(
             w = solve_w(rows, fit, generator, config)
     report("planes", 0.8)
     with torch.no_grad():
-        residual = back_project(evidence, fit, generator, w, height, person, trace, config)
+        residual = back_project(evidence, fit, generator, model, w, height, person, trace, config)
     report("done", 1.0)
     return Inversion(w, residual, height, fit.expression)
 
@@ -155,7 +147,7 @@ def body_observations(evidence: PhotoEvidence, config: InversionConfig) -> Obser
     index = torch.nonzero(skin > 0.3)[:, 0]
     index = index[:: max(1, len(index) // 3000)]
     weight = _normalised(skin[index], config.effective_pixels)
-    return Observations(evidence.body_planes[index], BODY_RGB, _logit(evidence.rgb[index]), weight)
+    return Observations(evidence.body_planes[index], BODY_RGB, logit(evidence.rgb[index]), weight)
 
 
 def hair_observations(
@@ -164,8 +156,10 @@ def hair_observations(
     """Colour logits of the visible hair, at the heaviest sample of each ray."""
     index = torch.nonzero((trace.alpha > 0.5) & (evidence.hair[person] > 0.5))[:, 0]
     index = index[:: max(1, len(index) // 1500)]
-    weight = _normalised(trace.alpha[index], config.effective_pixels * config.hair_share)
-    return Observations(trace.mean_planes[index], HAIR_RGB, _logit(evidence.rgb[person[index]]), weight)
+    weight = _normalised(
+        trace.alpha[index] * evidence.interior[person[index]], config.effective_pixels * config.hair_share
+    )
+    return Observations(trace.mean_planes[index], HAIR_RGB, logit(evidence.rgb[person[index]]), weight)
 
 
 def height_observations(height: Float[Tensor, "v u"], config: InversionConfig) -> Observations:
@@ -179,28 +173,30 @@ def height_observations(height: Float[Tensor, "v u"], config: InversionConfig) -
 
 
 def back_project(
-    evidence: PhotoEvidence, fit: FaceFit, generator: Generator, w: Tensor, height: Tensor, person: Tensor,
-    trace: HairTrace, config: InversionConfig,
+    evidence: PhotoEvidence, fit: FaceFit, generator: Generator, model: MorphableModel, w: Tensor,
+    height: Tensor, person: Tensor, trace: HairTrace, config: InversionConfig,
 ) -> Float[Tensor, "channel size size"]:  # fmt: skip
     """Residual of the decoded channels that makes the render the photo, filled where it shows nothing."""
-    target = _logit(evidence.rgb[person])
+    base = generator.planes(w[None], fit.expression[None])
+    target = logit(evidence.rgb[person])
     # The scalp under the hair is dyed like the hair above it, so that a gap never shows bare skin.
     dye = config.scalp_dye * trace.alpha * evidence.hair[person]
     body_share = (1 - trace.alpha + dye) * evidence.colour_weight[person]
-    hair_share = trace.weight * (evidence.hair[person] > 0.4)[:, None]
-    body_points, hair_points = evidence.body_planes[person], trace.planes.reshape(-1, 3)
+    hair_share = trace.weight * ((evidence.hair > 0.4) * evidence.interior)[person][:, None]
+    seen = Observations(evidence.body_planes[person], BODY_RGB, target, body_share)
+    body = join(seen, guess_hidden(evidence, seen, generator, base, model, config.hidden))
+    hair_points = trace.planes.reshape(-1, 3)
     residual = torch.zeros(1, OUTPUTS, SIZE, SIZE)
-    base = generator.planes(w[None], fit.expression[None])
     for round_ in range(config.rounds):
         planes = add_residual(base, residual, height[None, None])
-        body = generator.decode(planes, body_points[None]).body_rgb[0]
+        skin = generator.decode(planes, body.points[None]).body_rgb[0]
         hair = generator.decode(planes, hair_points[None]).hair_rgb.view(*trace.weight.shape, 3)
         mean_hair = (trace.weight[..., None] * hair).sum(1) / trace.alpha.clamp(min=1e-3)[:, None]
-        hair_error = target - _logit(mean_hair)
+        hair_error = target - logit(mean_hair)
         gain = 1.0 if round_ == 0 else config.gain
         hair_error = hair_error.repeat_interleave(trace.weight.shape[1], 0)
         for channels, points, error, weight in (
-            (BODY_RGB, body_points, target - _logit(body), body_share),
+            (BODY_RGB, body.points, body.target - logit(skin), body.weight),
             (HAIR_RGB, hair_points, hair_error, hair_share.reshape(-1)),
         ):
             used = weight > 1e-3
@@ -223,10 +219,6 @@ def _trace(
     person = torch.nonzero(evidence.alpha > 0.5)[:, 0]
     o, d, depth = evidence.origins[person], evidence.directions[person], evidence.body_depth[person]
     return person, trace_hair(generator, planes, head, o, d, depth, shell)
-
-
-def _logit(rgb: Tensor) -> Tensor:
-    return torch.logit(rgb.clamp(0.012, 0.988))
 
 
 def _normalised(weight: Tensor, total: float) -> Tensor:

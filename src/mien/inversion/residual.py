@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mien.generator.decoder import OUTPUTS
-from mien.generator.planes import Planes, resize
+from mien.generator.planes import Planes, lookup, resize
 from mien.morphable import chart
 
 SIZE: Final = 512
@@ -116,10 +116,21 @@ def borrow_from_mirror(
     Faces are nearly symmetric, their spots are not; where there is evidence of its own, a mirrored one would
     only blur it.
     """
+    need = _unseen(weight)
+    return total + need * mirror(_softened(total)), weight + need * mirror(_softened(weight[None]))[0]
+
+
+def unseen_share(
+    weight: Float[Tensor, "size size"], points: Float[Tensor, "point 2"]
+) -> Float[Tensor, " point"]:
+    """1 at chart points around which there is no evidence, 0 where there is a little."""
+    return lookup(_unseen(weight)[None, None], points[None, :, 0], points[None, :, 1])[0, :, 0]
+
+
+def _unseen(weight: Float[Tensor, "size size"]) -> Float[Tensor, "size size"]:
     size = weight.shape[-1]
     near = torch.nn.functional.avg_pool2d(weight[None, None], 2 * (size // 64) + 1, 1, size // 64)[0, 0]
-    need = (1 - near / UNSEEN_WEIGHT).clamp(min=0)
-    return total + need * mirror(_softened(total)), weight + need * mirror(_softened(weight[None]))[0]
+    return (1 - near / UNSEEN_WEIGHT).clamp(min=0)
 
 
 def _softened(image: Float[Tensor, "channel size size"]) -> Float[Tensor, "channel size size"]:

@@ -34,7 +34,7 @@ class Fragments:
 
 
 class PixelScene:
-    """Triangles (vertices [V, 3], faces [F, 3]) as the pixels of a picture see them."""
+    """Triangles (vertices [V, 3], faces [F, 3]) as the pixels of a picture see them, or some pixels only."""
 
     def __init__(
         self,
@@ -43,8 +43,14 @@ class PixelScene:
         camera: Camera,
         height_px: int,
         width_px: int,
+        *,
+        pixels: Int[Tensor, " kept"] | None = None,
     ) -> None:
         self._size = height_px, width_px
+        self._wanted: Bool[Tensor, " pixel"] | None = None
+        if pixels is not None:
+            self._wanted = torch.zeros(height_px * width_px, dtype=torch.bool)
+            self._wanted[pixels] = True
         pixel_ray = _ray_of_pixel(camera, height_px, width_px)
         xyz = (vertices.double() - camera.position.double()) @ camera.R_world_camera.double()
         px = (xyz / xyz[:, 2:].clamp(min=NEAREST)) @ torch.linalg.inv(pixel_ray).T
@@ -82,13 +88,28 @@ class PixelScene:
             last = torch.where(step < 0, torch.minimum(last, edge + EDGE_PX), last)
             last = torch.where((step == 0) & (w < 0), first - 2, last)
         first, last = first.ceil().long(), last.floor().long()
-        kept = torch.nonzero(last >= first)[:, 0]
+        kept = torch.nonzero((last >= first) & self._any_wanted(row * width + first, row * width + last))[
+            :, 0
+        ]
         first = first[kept]
         which, column = _expand(first, last[kept] - first + 1)
-        span = kept[which]
         pixel = (row[kept] * width)[which] + column
+        if self._wanted is not None:
+            some = torch.nonzero(self._wanted[pixel])[:, 0]
+            which, column, pixel = which[some], column[some], pixel[some]
+        span = kept[which]
         depth = total.float()[span] + slope.float()[span] * column
         return Fragments(pixel, face[span], self._ray_length[pixel] / depth)
+
+    def _any_wanted(
+        self, first: Int[Tensor, " span"], last: Int[Tensor, " span"]
+    ) -> Bool[Tensor, " span"] | bool:
+        """Whether any pixel from the first to the last is wanted."""
+        if self._wanted is None:
+            return True
+        before = torch.cat([torch.zeros(1, dtype=torch.long), torch.cumsum(self._wanted, 0)])
+        end = len(self._wanted)
+        return before[(last + 1).clamp(0, end)] > before[first.clamp(0, end)]
 
     def first_hits(self) -> Hits:
         """First hits of the rays of all pixels."""

@@ -25,3 +25,7 @@ class DistilConfig:
     """Heads at the end of the set that training never sees."""
     checkpoint_every_s: float = 240.0
     seed: int = 0
+    start_sha256: str = ""
+    """Of the generator file that training went on from; empty for a start from principal components."""
+    start_hours: float = 0.0
+    """Training that this file had had."""

@@ -21,7 +21,7 @@ from mien.training.batches import Batch, BatchSampler
 from mien.training.config import DistilConfig
 from mien.training.costs import distil_costs
 from mien.training.dataset import BODY, HAIR, open_dataset
-from mien.training.pca import pca_start
+from mien.training.pca import nearest_codes, pca_start
 from mien.training.state import (
     CODES,
     GENERATOR,
@@ -44,7 +44,9 @@ LogRow = dict[str, Any]
 class Distiller:
     """Owns generator, latents, optimisers and the schedule; goes on exactly from the state in its folder.
 
-    `clock` gives seconds; the schedule runs on it, so another clock makes training reproducible to the bit.
+    It begins with principal components, or goes on from the weights of the generator `start` with heads that
+    it need not have seen. `clock` gives seconds; the schedule runs on it, so another clock makes
+    training reproducible to the bit.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Distiller:
         config: DistilConfig,
         *,
         generator_config: GeneratorConfig | None = None,
+        start: Generator | None = None,
         clock: Callable[[], float] = time.monotonic,
         on_log: Callable[[LogRow], None] = lambda row: None,
         on_checkpoint: Callable[["Distiller"], None] = lambda distiller: None,
@@ -65,7 +68,12 @@ class Distiller:
         self.n_train = self.data.config.heads - config.held_out
         torch.manual_seed(config.seed)
         self.generator = Generator(generator_config or GeneratorConfig())
-        self.codes = nn.Parameter(pca_start(self.generator, self.data, self.n_train))
+        if start is None:
+            codes = pca_start(self.generator, self.data, self.n_train)
+        else:
+            self.generator.load_state_dict(start.state_dict())
+            codes = nearest_codes(self.generator, self.data, self.n_train)
+        self.codes = nn.Parameter(codes)
         self.carriers: dict[int, Carrier] = {}
         self.random = torch.Generator().manual_seed(config.seed)
         self.sampler = BatchSampler(self.data, self.n_train, config, self.random)

@@ -1,4 +1,4 @@
-"""A start for the basis: principal components of the heads' canonical maps."""
+"""A start for basis and latents: principal components of the heads' canonical maps, or a trained basis."""
 
 from typing import Final
 
@@ -24,9 +24,7 @@ def pca_start(generator: Generator, data: HeadDataset, heads: int) -> Float[Tens
     With fewer heads than dimensions of W the other dimensions keep their random planes, and codes of zero.
     """
     x = _linear_maps(data, heads)
-    weight = torch.ones(x.shape[1:])
-    weight[HAIR_HEIGHT] *= HEIGHT_WEIGHT
-    weight[:, : int(ROWS_BODY * x.shape[2])] *= ISLAND_WEIGHT
+    weight = _weight_of(x)
     mean = x.mean(0)
     u, s, vt = torch.linalg.svd(((x - mean) * weight).flatten(1), full_matrices=False)
     k = min(generator.config.mapping.w_size, heads - 1)
@@ -39,6 +37,37 @@ def pca_start(generator: Generator, data: HeadDataset, heads: int) -> Float[Tens
     codes = torch.zeros(heads, generator.config.mapping.w_size)
     codes[:, :k] = u[:, :k] * scale
     return codes
+
+
+def nearest_codes(generator: Generator, data: HeadDataset, heads: int) -> Float[Tensor, "head w"]:
+    """Latents whose (u, v) planes are nearest to the first `heads` canonical maps: ridge least squares.
+
+    The prior is N(w_avg, w_std) of the generator, with the weight of one texel.
+    """
+    x = _linear_maps(data, heads)
+    weight, size = _weight_of(x), x.shape[-1]
+    zero = torch.zeros(generator.config.mapping.w_size, 52)
+    with torch.no_grad():
+        mean = generator.planes(generator.mapping.w_avg[None], zero[:1]).uv
+        unit = generator.mapping.w_avg + torch.diag(generator.w_std)
+        moved = generator.planes(unit, zero).uv - mean
+    A = (_channels(moved, size) * weight).flatten(1)
+    b = ((x - _channels(mean, size)) * weight).flatten(1)
+    normal = A @ A.T + torch.eye(len(A))
+    steps = torch.linalg.solve(normal, A @ b.T).T
+    return generator.mapping.w_avg + generator.w_std * steps
+
+
+def _channels(planes: Tensor, size: int) -> Float[Tensor, "head channel size size"]:
+    """The decoder's linear channels at the maps' size."""
+    return F.interpolate(planes[:, :OUTPUTS], size=(size, size), mode="area")
+
+
+def _weight_of(maps: Tensor) -> Float[Tensor, "channel size size"]:
+    weight = torch.ones(maps.shape[1:])
+    weight[HAIR_HEIGHT] *= HEIGHT_WEIGHT
+    weight[:, : int(ROWS_BODY * maps.shape[2])] *= ISLAND_WEIGHT
+    return weight
 
 
 def _linear_maps(data: HeadDataset, heads: int) -> Float[Tensor, "head channel size size"]:

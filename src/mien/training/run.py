@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mien.core.assets import sha256_of_file
+from mien.core.checkpoint import read_header
 from mien.core.errors import InputError
-from mien.generator.model import MIEN_BASE
+from mien.generator.model import MIEN_BASE, load_generator
 from mien.generator.samples import RENDER_PX, head_row, join_pictures, random_heads, still_head
 from mien.io.images import write_image
 from mien.training.config import DistilConfig
@@ -35,6 +37,8 @@ class TrainPlan:
     minutes: float = 90.0
     seed: int = 0
     threads: int = 2
+    start: Path | None = None
+    """A generator file to go on from."""
     finish: FinishConfig | None = None
 
 
@@ -60,10 +64,25 @@ def train_distil(
         raise InputError(
             f"{config.heads} heads are too few to learn from; give --heads {LEAST_HEADS} or more."
         )
+    start = None if plan.start is None else load_generator(plan.start)
     build_dataset(data_folder, config, workers=plan.threads)
-    distil = DistilConfig(minutes=plan.minutes, seed=plan.seed, held_out=held_out_heads(config.heads))
-    Distiller(folder, data_folder, distil, on_log=on_log, on_checkpoint=write_progress_sheet).run()
+    distil = DistilConfig(
+        minutes=plan.minutes,
+        seed=plan.seed,
+        held_out=held_out_heads(config.heads),
+        start_sha256="" if plan.start is None else sha256_of_file(plan.start),
+        start_hours=0.0 if plan.start is None else hours_of(plan.start),
+    )
+    Distiller(
+        folder, data_folder, distil, start=start, on_log=on_log, on_checkpoint=write_progress_sheet
+    ).run()
     return finish(folder, data_folder, folder / MIEN_BASE, config=plan.finish, command=command)
+
+
+def hours_of(path: Path) -> float:
+    """Hours of training that a generator file's header tells of, with those of the files it went on from."""
+    training = read_header(path).get("training", {})
+    return float(training.get("hours", 0.0)) + float(training.get("distil", {}).get("start_hours", 0.0))
 
 
 def held_out_heads(heads: int) -> int:

@@ -35,11 +35,17 @@ def command() -> None:
     show_default=True,
     help="Length of the distillation, without rendering before and finishing after it.",
 )
+@click.option(
+    "--start",
+    type=click.Path(path_type=Path),
+    help="Generator file to go on from; without it training begins with principal components of the heads.",
+)
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads to use.")
 @seed_option
 def distil(
-    out: Path, data: Path | None, heads: int, views: int, minutes: float, threads: int, seed: int
-) -> None:
+    out: Path, data: Path | None, heads: int, views: int, minutes: float, start: Path | None,
+    threads: int, seed: int,
+) -> None:  # fmt: skip
     """Distil procedural heads into a generator.
 
     Heads are rendered, learned, and the result is written to OUT/mien-base.safetensors. Interrupted, the same
@@ -47,7 +53,7 @@ def distil(
     """
     from mien.training.run import TrainPlan, train_distil  # heavy imports wait until the command runs
 
-    plan = TrainPlan(heads=heads, views=views, minutes=minutes, seed=seed, threads=threads)
+    plan = TrainPlan(heads=heads, views=views, minutes=minutes, seed=seed, threads=threads, start=start)
     done = train_distil(out, data_folder=data, plan=plan, command=_typed(), on_log=_echo)
     _say(done)
 

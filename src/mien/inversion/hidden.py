@@ -1,0 +1,149 @@
+"""What a photo does not show and the prior would guess too freely: the back of the scalp, closed teeth.
+
+Guesses are observations like those of the photo, and count only where it has none.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mien.core.camera import ORBIT_RADIUS
+from mien.generator.decoder import BODY_RGB
+from mien.generator.model import Generator
+from mien.generator.planes import Planes
+from mien.inversion.evidence import PhotoEvidence
+from mien.inversion.residual import EYES, splat, unseen_share
+from mien.morphable import chart
+from mien.morphable.model import MorphableModel
+from mien.morphable.regions import Region, region_faces
+
+POINTS: Final = 8
+"""Along the side of a triangle, so that about every texel of it gets one."""
+BEHIND_U: Final = (0.48, 0.62)
+"""Columns of the chart, on each side, between which the scalp's dye begins: 60 to 85 degrees of azimuth. A
+bald forehead is left alone."""
+
+
+@dataclass(frozen=True)
+class HiddenConfig:
+    """Weights of the guesses."""
+
+    scalp: float = 0.5
+    """Weight of the mean hair colour on points of the scalp."""
+    least_hair: float = 0.06
+    """Hair pixels per face pixel below which a scalp is left bare."""
+    teeth: float = 0.5
+    """Weight of the teeth's colour."""
+    least_teeth: float = 5.0
+    """Evidence (pixels) of teeth from which on they keep the photo's colours."""
+    tooth_over_skin: float = 1.05
+    """Least lightness of teeth over that of the skin."""
+
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """Linear observations of plane features: points [N, 3], channels, targets [N, C], weights [N]."""
+
+    points: Tensor
+    channels: slice
+    target: Tensor
+    weight: Tensor
+
+
+def join(*parts: Observations) -> Observations:
+    """Observations of the same channels, one after the other."""
+    points, target, weight = (
+        torch.cat([getattr(part, name) for part in parts]) for name in ("points", "target", "weight")
+    )
+    return Observations(points, parts[0].channels, target, weight)
+
+
+def guess_hidden(
+    evidence: PhotoEvidence,
+    seen: Observations,
+    generator: Generator,
+    planes: Planes,
+    model: MorphableModel,
+    config: HiddenConfig,
+) -> Observations:
+    """Guesses where `seen`, the photo's colours of the body, says nothing."""
+    return join(
+        scalp_dye(evidence, seen, model, config),
+        tooth_guess(evidence, seen, generator, planes, model, config),
+    )
+
+
+def scalp_dye(
+    evidence: PhotoEvidence, seen: Observations, model: MorphableModel, config: HiddenConfig
+) -> Observations:
+    """Points of the scalp behind in the mean colour of the hair; without weight if there is hardly any hair.
+
+    Of cropped hair only the front is seen; without this the back of such a head would be of bare skin.
+    """
+    points = region_points(model, "scalp")
+    amount = splat(seen.points[:, :2], seen.target, seen.weight)[1]
+    above_eyes = (evidence.origins + ORBIT_RADIUS * evidence.directions)[:, 1] > 0
+    hair = evidence.hair * evidence.interior * above_eyes
+    face = (evidence.colour_weight > 0.3).sum()
+    colour = (hair[:, None] * logit(evidence.rgb)).sum(0) / hair.sum().clamp(min=1e-6)
+    behind = ((points[:, 0].abs() - BEHIND_U[0]) / (BEHIND_U[1] - BEHIND_U[0])).clamp(0, 1)
+    weight = config.scalp * behind * unseen_share(amount, points[:, :2])
+    weight = weight * (hair.sum() > config.least_hair * face)
+    return Observations(points, BODY_RGB, colour.expand(len(points), 3), weight)
+
+
+def tooth_guess(
+    evidence: PhotoEvidence,
+    seen: Observations,
+    generator: Generator,
+    planes: Planes,
+    model: MorphableModel,
+    config: HiddenConfig,
+) -> Observations:
+    """Teeth as the generator has them, shifted to what white is in the photo; only if it shows none."""
+    points = region_points(model, "teeth")
+    low, high = points.amin(0)[:2], points.amax(0)[:2]
+    there = ((seen.points[:, :2] > low) & (seen.points[:, :2] < high)).all(1)
+    shown = float((seen.weight * there).sum()) > config.least_teeth
+    drawn = logit(generator.decode(planes, points[None]).body_rgb[0])
+    target = drawn + logit(tooth_colour(evidence, config.tooth_over_skin)) - drawn.mean(0)
+    return Observations(points, BODY_RGB, target, torch.full((len(points),), 0.0 if shown else config.teeth))
+
+
+def tooth_colour(evidence: PhotoEvidence, over_skin: float) -> Float[Tensor, "3"]:
+    """What white is in the photo: the brighter part of the eyes' whites, and lighter than the skin."""
+    u, v, _ = evidence.body_planes.unbind(1)
+    trusted = (evidence.alpha > 0.9) & (evidence.colour_weight > 0.1)
+    eyes = torch.zeros_like(trusted)
+    for low, high in EYES:
+        eyes |= trusted & (v < chart.V_BODY[0]) & (u > low) & (u < high)
+    skin = _mean_or(evidence.rgb[trusted & (v > chart.V_BODY[0]) & (evidence.hair < 0.1)], 0.6)
+    whites = evidence.rgb[eyes]
+    if len(whites) >= 8:
+        light = whites.mean(1)
+        whites = whites[light >= light.quantile(0.7)]
+    white = torch.lerp(_mean_or(whites, float(skin.mean())), skin, 0.25)
+    gain = float(over_skin * skin.mean() / white.mean().clamp(min=0.05))
+    return (white * max(gain, 1.0)).clamp(0.1, 0.93)
+
+
+def region_points(model: MorphableModel, region: Region) -> Float[Tensor, "point 3"]:
+    """Plane coordinates all over a region's triangles."""
+    corners = model.canonical_corners[region_faces(model)[region]]
+    low, high = corners[..., 0].amin(1), corners[..., 0].amax(1)
+    corners = corners[high - low < 1]  # triangles over the seam have no middle
+    n = POINTS
+    shares = [(i + 1 / 3, j + 1 / 3, n - i - j - 2 / 3) for i in range(n) for j in range(n - i)]
+    return torch.einsum("sc,fcd->fsd", torch.tensor(shares) / n, corners).flatten(0, 1)
+
+
+def logit(rgb: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
+    """Colours as the decoder's linear outputs, away from the ends."""
+    return torch.logit(rgb.clamp(0.012, 0.988))
+
+
+def _mean_or(colours: Float[Tensor, "pixel 3"], grey: float) -> Float[Tensor, "3"]:
+    return colours.mean(0) if len(colours) else torch.full((3,), grey)

@@ -1,0 +1,101 @@
+"""Named regions of the head model: which triangles are lips, eyes, brows, scalp, ears, teeth, mouth."""
+
+import math
+from functools import lru_cache
+from itertools import pairwise
+from typing import Final, Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from mien.morphable import chart
+from mien.morphable.landmarks import (
+    BROW_LEFT,
+    BROW_RIGHT,
+    EYELIDS_LEFT,
+    EYELIDS_RIGHT,
+    LIPS_INNER,
+    LIPS_OUTER,
+)
+from mien.morphable.model import PARTS, MorphableModel
+
+Region = Literal["lips", "eyes", "brows", "scalp", "ears", "teeth", "mouth"]
+REGIONS: Final[tuple[Region, ...]] = ("lips", "eyes", "brows", "scalp", "ears", "teeth", "mouth")
+
+HAIRLINE: Final = (
+    (0.0, 0.125), (40.0, 0.115), (60.0, 0.07), (80.0, 0.045), (112.0, 0.03), (130.0, -0.13), (180.0, -0.16),
+)  # fmt: skip
+"""Average hairline: azimuth (degrees) and lowest height in the template head's frame (EG3D units)."""
+EAR_AZIMUTH_DEG: Final = (78.0, 114.0)
+EAR_HEIGHT: Final = (-0.14, 0.04)
+EAR_BEYOND: Final = 0.008
+"""How far an ear stands out from the side of the head, EG3D units."""
+
+
+@lru_cache(maxsize=2)
+def region_faces(model: MorphableModel) -> dict[Region, Bool[Tensor, " face"]]:
+    """The triangles of every region, on the template head. Regions do not overlap; skin is in none."""
+    part = model.part_of_face
+    body = part == PARTS.index("body")
+    uv = model.canonical_corners[..., :2].mean(1)
+    eyes = (part == PARTS.index("eye_left")) | (part == PARTS.index("eye_right"))
+    for lids in (EYELIDS_LEFT, EYELIDS_RIGHT):
+        eyes |= body & inside_polygon(uv, landmark_uv(model, lids))
+    mouth = (part == PARTS.index("tongue")) | (part == PARTS.index("mouth"))
+    mouth |= body & inside_polygon(uv, landmark_uv(model, LIPS_INNER))
+    lips = body & inside_polygon(uv, landmark_uv(model, LIPS_OUTER)) & ~mouth
+    brows = torch.zeros_like(body)
+    for brow in (BROW_LEFT, BROW_RIGHT):
+        brows |= body & inside_polygon(uv, landmark_uv(model, brow))
+    teeth = (part == PARTS.index("teeth_upper")) | (part == PARTS.index("teeth_lower"))
+    ears = body & _ears(model)
+    scalp = body & on_scalp(uv) & ~ears
+    return {
+        "lips": lips, "eyes": eyes, "brows": brows & ~eyes, "scalp": scalp, "ears": ears, "teeth": teeth,
+        "mouth": mouth,
+    }  # fmt: skip
+
+
+def landmark_uv(model: MorphableModel, index: tuple[int, ...]) -> Float[Tensor, "point 2"]:
+    """Plane coordinates of MediaPipe points on the template head."""
+    points = torch.tensor(index)
+    corners = model.canonical_corners[model.landmark_faces[points]][..., :2]
+    return (model.landmark_barycentric[points][..., None] * corners).sum(1)
+
+
+def inside_polygon(
+    points: Float[Tensor, "point 2"], polygon: Float[Tensor, "corner 2"]
+) -> Bool[Tensor, " point"]:
+    """Whether points lie inside a closed polygon: a ray to the right crosses it an odd number of times."""
+    start, end = polygon, polygon.roll(-1, 0)
+    x, y = points[:, None].unbind(-1)
+    spans = (start[:, 1] > y) != (end[:, 1] > y)
+    rise = end[:, 1] - start[:, 1]
+    rise = torch.where(rise == 0, torch.ones_like(rise), rise)
+    crossing = start[:, 0] + (y - start[:, 1]) / rise * (end[:, 0] - start[:, 0])
+    return ((spans & (x < crossing)).sum(1) % 2) == 1
+
+
+def on_scalp(uv: Float[Tensor, "*batch 2"]) -> Bool[Tensor, "*batch"]:
+    """Whether plane coordinates of the body lie above an average hairline."""
+    body = uv[..., 1] > chart.V_BODY[0]
+    angles = chart.unchart_uv(torch.stack([uv[..., 0], uv[..., 1].clamp(min=chart.V_BODY[0])], -1))
+    azimuth = torch.rad2deg(torch.remainder(angles[..., 0] + math.pi, 2 * math.pi) - math.pi).abs()
+    line = torch.full_like(azimuth, HAIRLINE[0][1])
+    for (low, y_low), (high, y_high) in pairwise(HAIRLINE):
+        share = ((azimuth - low) / (high - low)).clamp(0, 1)
+        line = torch.where(azimuth >= low, y_low + share * (y_high - y_low), line)
+    return body & (angles[..., 1] > line - chart.CENTRE_Y)
+
+
+def _ears(model: MorphableModel) -> Bool[Tensor, " face"]:
+    """What stands out from the side of the head at the height of the ears."""
+    centre = model.mean[model.faces].mean(1)
+    theta, _, radius = chart.capsule(centre).unbind(-1)
+    azimuth = torch.rad2deg(theta).abs()
+    level = (centre[:, 1] > EAR_HEIGHT[0]) & (centre[:, 1] < EAR_HEIGHT[1])
+    low, high = EAR_AZIMUTH_DEG
+    before = level & (azimuth > low - 14) & (azimuth < low - 4)
+    head = radius[before].median()
+    return level & (azimuth > low) & (azimuth < high) & (radius > head + EAR_BEYOND)
