@@ -43,10 +43,11 @@ from mien.io.video import VideoWriter, is_video
 from mien.morphable.crop import CropRegion
 from mien.morphable.fit import fit_face
 from mien.morphable.model import load_head_model
-from mien.tracking.faces import choose_face, find_faces
+from mien.tracking.faces import FaceObservation, choose_face, find_faces
 from mien.tracking.matting import foreground_alpha
 
 WORKING_PX = 512
+HEAD_OVER_FACE = 3.2  # side of the head's surroundings over that of the face's box
 AVATAR_SUFFIX = ".mien"
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 
@@ -59,6 +60,8 @@ class AvatarOptions:
     """largest, left, right or an index."""
     size_px: int = WORKING_PX
     """Longest side of the working picture; photos are shrunk to it, never enlarged."""
+    head_only: bool = False
+    """Work on the surroundings of the head only: a small face in a large photo keeps more of its detail."""
     model: Path | None = None
     """A generator file; the bundled mien-base if None."""
     inversion: InversionConfig = field(default_factory=InversionConfig)
@@ -88,6 +91,10 @@ def create_avatar(
     report("face", 0.0)
     faces = find_faces(photo.rgb)
     full_face = choose_face(faces, options.face)
+    if options.head_only and max(photo.rgb.shape[:2]) > options.size_px:
+        photo = part_of_photo(photo, head_box(full_face, photo.rgb.shape))
+        faces = find_faces(photo.rgb)
+        full_face = choose_face(faces, "largest")
     scale = min(1.0, options.size_px / max(photo.rgb.shape[:2]))
     rgb = _resized(photo.rgb, scale)
     chosen = full_face if scale == 1.0 else full_face.scaled(scale)
@@ -95,6 +102,9 @@ def create_avatar(
     model, generator = load_head_model(), load_generator(options.model)
     fit = fit_face(chosen, (rgb.shape[1], rgb.shape[0]), model=model)
     alpha = foreground_alpha(rgb, chosen, others=others)
+    if photo.alpha is not None:  # what the file says is transparent is not the person
+        own = Image.fromarray(photo.alpha).resize((rgb.shape[1], rgb.shape[0]), Image.Resampling.BILINEAR)
+        alpha = np.minimum(alpha, np.asarray(own, np.float32))
     evidence = gather_evidence(rgb, alpha, fit, model)
     inversion = invert(
         evidence,
@@ -127,6 +137,22 @@ def create_avatar(
         response_values=torch.from_numpy(response.values),
         response_crosstalk=torch.from_numpy(response.crosstalk),
     )
+
+
+def head_box(face: FaceObservation, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """The head with hair and shoulders around it, inside the photo: x0, y0, x1, y1."""
+    x0, y0, x1, y1 = face.box_px
+    centre, reach = ((x0 + x1) / 2, (y0 + y1) / 2), 0.5 * HEAD_OVER_FACE * face.size_px
+    low = [max(int(c - reach), 0) for c in centre]
+    high = [min(int(c + reach) + 1, size) for c, size in zip(centre, (shape[1], shape[0]), strict=True)]
+    return low[0], low[1], high[0], high[1]
+
+
+def part_of_photo(photo: Photo, box: tuple[int, int, int, int]) -> Photo:
+    """A part of a photo; name and hash stay those of the file."""
+    x0, y0, x1, y1 = box
+    alpha = None if photo.alpha is None else np.ascontiguousarray(photo.alpha[y0:y1, x0:x1])
+    return replace(photo, rgb=np.ascontiguousarray(photo.rgb[y0:y1, x0:x1]), alpha=alpha)
 
 
 def invert_file(
@@ -206,7 +232,10 @@ def orbit(
     avatar: Avatar, output: Path, *, yaw_deg: float = 45.0, seconds: float = 4.0, fps: int = 25,
     size_px: int = 384, model: Path | None = None, device: DeviceChoice = "auto", show_progress: bool = True,
 ) -> int:  # fmt: skip
-    """Write a video of the camera going -yaw, +yaw, -yaw around the head; returns the number of frames."""
+    """Write a video of the camera going -yaw, +yaw, -yaw around the head; returns the number of frames.
+
+    Yaw counts from the head's front, whichever way it is turned in the photo.
+    """
     puppet = make_puppet(avatar, _generator_of(avatar, model, device))
     canvas = crop_canvas(avatar, size_px, person=False)
     count = max(round(seconds * fps), 2)
@@ -307,6 +336,7 @@ def _provenance(photo: Photo, options: AvatarOptions, size: tuple[int, int]) -> 
         "photo": photo.name,
         "photo_sha256": photo.sha256,
         "face": options.face,
+        "head_only": options.head_only,
         "working_height_px": size[0],
         "working_width_px": size[1],
         "seed": options.inversion.seed,

@@ -1,5 +1,6 @@
 """Rendering an avatar's frames: the head moves on a still chest, composited over the photo's own plate."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -196,17 +197,30 @@ def _places(puppet: Puppet, out: RenderOutput, camera: Camera, motion: HeadMotio
 
 
 def render_orbit(
-    puppet: Puppet, canvas: Canvas, yaw_rad: float, pitch_rad: float = 0.0, expression: Tensor | None = None
+    puppet: Puppet,
+    canvas: Canvas,
+    yaw_rad: float | None = None,
+    pitch_rad: float = 0.0,
+    expression: Tensor | None = None,
 ) -> tuple[UInt8[np.ndarray, "height width 3"], RenderOutput]:
-    """One frame with the camera moved around the whole bust, from the photo's viewpoint."""
+    """One frame with the camera moved around the whole bust.
+
+    `yaw_rad` is the head's yaw as it is then seen: 0 from the front, whichever way it is turned in the photo;
+    None keeps the photo's. `pitch_rad` adds to the photo's pitch.
+    """
     fit = puppet.avatar.fit
     expression = fit.expression if expression is None else expression
     head = _posed(puppet, expression, None)
-    yaw_rad, pitch_rad = float(yaw_rad), float(pitch_rad)
-    turn = axis_angle_to_matrix(torch.tensor([0.0, yaw_rad, 0.0])) @ axis_angle_to_matrix(
-        torch.tensor([pitch_rad, 0.0, 0.0])
+    own = facing_yaw(fit.R_camera_head)
+    away, nod, back = (
+        axis_angle_to_matrix(torch.tensor(axis))
+        for axis in (
+            [0.0, own if yaw_rad is None else float(yaw_rad), 0.0],
+            [float(pitch_rad), 0.0, 0.0],
+            [0.0, -own, 0.0],
+        )
     )
-    turned = orbit_camera(turn @ fit.R_camera_head)
+    turned = orbit_camera(away @ nod @ back @ fit.R_camera_head)
     camera = replace(canvas.camera, T_world_camera=turned.T_world_camera)
     height, width = canvas.plate.shape[:2]
     out = render(
@@ -215,6 +229,12 @@ def render_orbit(
     if puppet.detail is not None:
         out = add_detail(puppet.detail, out, _places(puppet, out, camera, None), camera, None)
     return to_uint8(over_background(out, canvas.plate)), out
+
+
+def facing_yaw(R_camera_head: Float[Tensor, "3 3"]) -> float:
+    """Yaw in rad of the direction a head looks in: 0 towards the camera, positive to the image's right."""
+    forward = R_camera_head[:, 2]
+    return math.atan2(float(forward[0]), float(forward[2]))
 
 
 def to_uint8(image: Float[Tensor, "height width 3"]) -> UInt8[np.ndarray, "height width 3"]:

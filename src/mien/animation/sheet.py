@@ -16,8 +16,9 @@ def avatar_sheet(puppet: Puppet, size_px: int = 224) -> UInt8[np.ndarray, "heigh
     avatar = puppet.avatar
     canvas = crop_canvas(avatar, size_px, person=False)
     photo = avatar.fit.crop.sample(avatar.photo.numpy(), size_px)
-    views = {yaw: render_orbit(puppet, canvas, np.radians(yaw)) for yaw in YAWS_DEG}
-    depth = views[0][1].depth.numpy()
+    views = [render_orbit(puppet, canvas, np.radians(yaw))[0] for yaw in YAWS_DEG]
+    inversion, seen_from_photo = render_orbit(puppet, canvas)
+    depth = seen_from_photo.depth.numpy()
     seen = depth > 0
     low, high = (np.quantile(depth[seen], q) for q in (0.01, 0.99)) if seen.any() else (0.0, 1.0)
     grey = (
@@ -25,12 +26,12 @@ def avatar_sheet(puppet: Puppet, size_px: int = 224) -> UInt8[np.ndarray, "heigh
         .clip(0, 255)
         .astype(np.uint8)
     )
-    neutral = render_orbit(puppet, canvas, 0.0, 0.0, torch.zeros(52))[0]
+    neutral = render_orbit(puppet, canvas, None, 0.0, torch.zeros(52))[0]
     speaking = render_orbit(
         puppet, canvas, np.radians(20), 0.0, _expression(jawOpen=0.6, mouthSmileLeft=0.3, mouthSmileRight=0.3)
     )[0]
-    top = [photo, views[0][0], np.repeat(grey[..., None], 3, 2), neutral, speaking]
-    return np.concatenate([np.concatenate(top, 1), np.concatenate([views[y][0] for y in YAWS_DEG], 1)])
+    top = [photo, inversion, np.repeat(grey[..., None], 3, 2), neutral, speaking]
+    return np.concatenate([np.concatenate(top, 1), np.concatenate(views, 1)])
 
 
 def _expression(**values: float) -> Float[Tensor, "52"]:

@@ -32,7 +32,7 @@ class HiddenConfig:
     """Weights of the guesses."""
 
     scalp: float = 0.5
-    """Weight of the mean hair colour on points of the scalp."""
+    """Weight of the hair's colour on points of the scalp."""
     least_hair: float = 0.06
     """Hair pixels per face pixel below which a scalp is left bare."""
     teeth: float = 0.5
@@ -61,25 +61,11 @@ def join(*parts: Observations) -> Observations:
     return Observations(points, parts[0].channels, target, weight)
 
 
-def guess_hidden(
-    evidence: PhotoEvidence,
-    seen: Observations,
-    generator: Generator,
-    planes: Planes,
-    model: MorphableModel,
-    config: HiddenConfig,
-) -> Observations:
-    """Guesses where `seen`, the photo's colours of the body, says nothing."""
-    return join(
-        scalp_dye(evidence, seen, model, config),
-        tooth_guess(evidence, seen, generator, planes, model, config),
-    )
-
-
-def scalp_dye(
+def scalp_guess(
     evidence: PhotoEvidence, seen: Observations, model: MorphableModel, config: HiddenConfig
 ) -> Observations:
-    """Points of the scalp behind in the mean colour of the hair; without weight if there is hardly any hair.
+    """Points of the scalp behind, to be given the colour of the hair over them, where `seen` says nothing;
+    without weight if there is hardly any hair. Targets are the hair's mean colour, to begin with.
 
     Of cropped hair only the front is seen; without this the back of such a head would be of bare skin.
     """

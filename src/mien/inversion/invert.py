@@ -18,8 +18,8 @@ from mien.generator.planes import Planes, sample_planes
 from mien.generator.render import HairTrace, PosedHead, make_hair_shell, outer_height, trace_hair
 from mien.inversion.evidence import PhotoEvidence
 from mien.inversion.hair import HairConfig, fit_height, sample_silhouette, smooth_height
-from mien.inversion.hidden import HiddenConfig, Observations, guess_hidden, join, logit
-from mien.inversion.residual import SIZE, add_residual, fill_chart, splat
+from mien.inversion.hidden import HiddenConfig, Observations, join, logit, scalp_guess, tooth_guess
+from mien.inversion.residual import SIZE, Splatted, add_residual, fill_chart, splat
 from mien.morphable import chart
 from mien.morphable.carry import chart_grid, make_carrier
 from mien.morphable.fit import FaceFit
@@ -184,25 +184,35 @@ def back_project(
     body_share = (1 - trace.alpha + dye) * evidence.colour_weight[person]
     hair_share = trace.weight * ((evidence.hair > 0.4) * evidence.interior)[person][:, None]
     seen = Observations(evidence.body_planes[person], BODY_RGB, target, body_share)
-    body = join(seen, guess_hidden(evidence, seen, generator, base, model, config.hidden))
+    scalp = scalp_guess(evidence, seen, model, config.hidden)
+    teeth = tooth_guess(evidence, seen, generator, base, model, config.hidden)
+    body = join(seen, scalp, teeth)
+    dyed = slice(len(seen.points), len(seen.points) + len(scalp.points))
+    # The other side of the face lends skin only: the edge of a scarf or fringe seldom is symmetric.
+    skin = torch.ones(len(body.points))
+    skin[: len(seen.points)] = (evidence.hair[person] < 0.3).float()
     hair_points = trace.planes.reshape(-1, 3)
     residual = torch.zeros(1, OUTPUTS, SIZE, SIZE)
     for round_ in range(config.rounds):
         planes = add_residual(base, residual, height[None, None])
-        skin = generator.decode(planes, body.points[None]).body_rgb[0]
+        gain = 1.0 if round_ == 0 else config.gain
         hair = generator.decode(planes, hair_points[None]).hair_rgb.view(*trace.weight.shape, 3)
         mean_hair = (trace.weight[..., None] * hair).sum(1) / trace.alpha.clamp(min=1e-3)[:, None]
-        hair_error = target - logit(mean_hair)
-        gain = 1.0 if round_ == 0 else config.gain
-        hair_error = hair_error.repeat_interleave(trace.weight.shape[1], 0)
-        for channels, points, error, weight in (
-            (BODY_RGB, body.points, body.target - logit(skin), body.weight),
-            (HAIR_RGB, hair_points, hair_error, hair_share.reshape(-1)),
-        ):
-            used = weight > 1e-3
-            total, amount = splat(points[used, :2], error[used].clamp(-4, 4), weight[used])
-            residual[0, channels] += gain * fill_chart(total, amount)
+        hair_error = (target - logit(mean_hair)).repeat_interleave(trace.weight.shape[1], 0)
+        decoded = generator.decode(planes, body.points[None])
+        wanted = body.target.clone()
+        wanted[dyed] = logit(decoded.hair_rgb[0, dyed])
+        body_error = wanted - logit(decoded.body_rgb[0])
+        lent = _splat(body.points, body_error, body.weight * skin)
+        hair_splat = _splat(hair_points, hair_error, hair_share.reshape(-1))
+        residual[0, HAIR_RGB] += gain * fill_chart(*hair_splat)
+        residual[0, BODY_RGB] += gain * fill_chart(*_splat(body.points, body_error, body.weight), lent)
     return residual[0]
+
+
+def _splat(points: Tensor, error: Tensor, weight: Tensor) -> Splatted:
+    used = weight > 1e-3
+    return splat(points[used, :2], error[used].clamp(-4, 4), weight[used])
 
 
 def _trace(

@@ -93,11 +93,22 @@ def island_rows(size: int) -> int:
     return int((1 + chart.V_BODY[0]) / 2 * size)
 
 
-def fill_chart(total: Float[Tensor, "channel size size"], weight: Float[Tensor, "size size"]) -> Tensor:
-    """`fill` of the body and of each island apart, with mirrored evidence where a side is hidden."""
+Splatted = tuple[Float[Tensor, "channel size size"], Float[Tensor, "size size"]]
+"""Weighted sums of values and of weights per texel, see `splat`."""
+
+
+def fill_chart(
+    total: Float[Tensor, "channel size size"],
+    weight: Float[Tensor, "size size"],
+    lent: Splatted | None = None,
+) -> Float[Tensor, "channel size size"]:
+    """`fill` of the body and of each island apart, with mirrored evidence where a side is hidden.
+
+    What the other side may lend is `lent`, or all evidence.
+    """
     body_rows = torch.zeros_like(weight)
     body_rows[island_rows(weight.shape[-1]) :] = 1
-    total, weight = borrow_from_mirror(total, weight)
+    total, weight = borrow_from_mirror(total, weight, lent)
     out = fill(total * body_rows, weight * body_rows) * body_rows
     size = weight.shape[-1]
     for left, right in zip(ISLANDS[::2], ISLANDS[1::2], strict=True):
@@ -109,15 +120,21 @@ def fill_chart(total: Float[Tensor, "channel size size"], weight: Float[Tensor, 
 
 
 def borrow_from_mirror(
-    total: Float[Tensor, "channel size size"], weight: Float[Tensor, "size size"]
-) -> tuple[Float[Tensor, "channel size size"], Float[Tensor, "size size"]]:
+    total: Float[Tensor, "channel size size"],
+    weight: Float[Tensor, "size size"],
+    lent: Splatted | None = None,
+) -> Splatted:
     """Add the other side's evidence, without its finest grain, where this side has next to none.
 
     Faces are nearly symmetric, their spots are not; where there is evidence of its own, a mirrored one would
     only blur it.
     """
     need = _unseen(weight)
-    return total + need * mirror(_softened(total)), weight + need * mirror(_softened(weight[None]))[0]
+    lent_total, lent_weight = (total, weight) if lent is None else lent
+    return (
+        total + need * mirror(_softened(lent_total)),
+        weight + need * mirror(_softened(lent_weight[None]))[0],
+    )
 
 
 def unseen_share(

@@ -46,7 +46,9 @@ def command(
     opened = read_source(source)
     motion = read_driver(drive, face=driver_face, show_progress=True)  # before the work, as it may be wrong
     with stage_bar("inverting") as report:
-        made = AvatarOptions(face=face, model=model, inversion=InversionConfig(seed=seed))
+        made = AvatarOptions(
+            face=face, head_only=crop_px is not None, model=model, inversion=InversionConfig(seed=seed)
+        )
         avatar = to_avatar(opened, made, report=report)
     retargeting = Retargeting(
         expression_mode="relative" if relative_expression else "absolute", pose_mode=pose or "relative",

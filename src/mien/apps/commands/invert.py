@@ -17,12 +17,15 @@ from mien.apps.options import face_option, model_option, seed_option
 )
 @click.option("--size", "size_px", type=click.IntRange(128, 1024), default=512, show_default=True,
               help="Longest side of the working picture; photos are never enlarged.")  # fmt: skip
+@click.option("--head", "head_only", is_flag=True,
+              help="Keep the surroundings of the head only, with more detail of a small face.")  # fmt: skip
 @face_option
 @model_option
 @seed_option
 def command(
-    photo: Path, output: Path, picture: Path | None, size_px: int, face: str, model: Path | None, seed: int
-) -> None:
+    photo: Path, output: Path, picture: Path | None, size_px: int, head_only: bool, face: str,
+    model: Path | None, seed: int,
+) -> None:  # fmt: skip
     """Make an avatar of the person in PHOTO.
 
     The avatar holds all that animating needs, so a photo is inverted once and used many times.
@@ -32,7 +35,9 @@ def command(
     from mien.pipeline import AvatarOptions, check_invert, invert_file, write_avatar_sheet
 
     check_invert(photo, output, picture)
-    options = AvatarOptions(face=face, size_px=size_px, model=model, inversion=InversionConfig(seed=seed))
+    options = AvatarOptions(
+        face=face, size_px=size_px, head_only=head_only, model=model, inversion=InversionConfig(seed=seed)
+    )
     with stage_bar("inverting") as report:
         avatar = invert_file(photo, output, options, report=report)
     if picture is not None:

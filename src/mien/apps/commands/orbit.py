@@ -11,7 +11,7 @@ from mien.apps.options import DeviceChoice, device_option, face_option, model_op
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Video to write.")
 @click.option("--yaw-deg", type=click.FloatRange(0.0, 90.0), default=45.0, show_default=True,
-              help="How far to either side of the photo's view.")  # fmt: skip
+              help="How far to either side of the front of the face.")  # fmt: skip
 @click.option(
     "--seconds",
     type=click.FloatRange(0.1, 600.0),
@@ -36,7 +36,7 @@ def command(
 
     check_video(output, source)
     with stage_bar("inverting") as report:
-        made = AvatarOptions(face=face, model=model, inversion=InversionConfig(seed=seed))
+        made = AvatarOptions(face=face, head_only=True, model=model, inversion=InversionConfig(seed=seed))
         avatar = open_avatar(source, made, report=report)
     count = orbit(
         avatar, output, yaw_deg=yaw_deg, seconds=seconds, size_px=size_px // 2 * 2, model=model, device=device
