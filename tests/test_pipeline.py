@@ -1,6 +1,8 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,7 +12,8 @@ from mien.core.checkpoint import read_safetensors
 from mien.generator.model import MIEN_BASE
 from mien.inversion.avatar import load_avatar, save_avatar
 from mien.io.images import read_photo
-from mien.pipeline import AvatarOptions, create_avatar, describe, open_avatar
+from mien.pipeline import AvatarOptions, create_avatar, describe, head_box, open_avatar, part_of_photo
+from mien.tracking.faces import choose_face, find_faces
 
 
 def test_the_same_photo_and_seed_give_the_same_avatar(
@@ -54,3 +57,22 @@ def test_an_avatar_file_is_opened_as_it_is(avatar_file: Path) -> None:
     avatar = open_avatar(avatar_file)
     assert torch.equal(avatar.photo, load_avatar(avatar_file).photo)
     assert avatar.photo.shape == (256, 256, 3)
+
+
+def test_a_head_keeps_its_detail_in_a_large_photo(portrait_file: Path) -> None:
+    photo = read_photo(portrait_file)
+    wide = np.full((4 * photo.rgb.shape[0], 5 * photo.rgb.shape[1], 3), 128, np.uint8)
+    y, x = photo.rgb.shape[0], 2 * photo.rgb.shape[1]
+    wide[y : y + photo.rgb.shape[0], x : x + photo.rgb.shape[1]] = photo.rgb
+    face = choose_face(find_faces(photo.rgb), "largest")
+    moved = replace(face, box_px=tuple(t + s for t, s in zip(face.box_px, (x, y, x, y), strict=True)))
+    x0, y0, x1, y1 = head_box(moved, wide.shape)
+    assert x0 < moved.box_px[0] < moved.box_px[2] < x1
+    assert y0 < moved.box_px[1] < moved.box_px[3] < y1
+    part = part_of_photo(replace(photo, rgb=wide), (x0, y0, x1, y1))
+    assert (part.name, part.sha256) == (photo.name, photo.sha256)
+    again = choose_face(find_faces(part.rgb), "largest")
+    np.testing.assert_allclose(
+        again.landmarks_px + [x0 - x, y0 - y], face.landmarks_px, atol=0.03 * face.size_px
+    )
+    assert 2.5 * face.size_px < max(part.rgb.shape[:2]) < 3.6 * face.size_px

@@ -12,6 +12,7 @@ from mien.animation import calibrate
 from mien.animation.calibrate import (
     ACTIONS,
     ANCHOR,
+    WEIGHT,
     calibrated_motion,
     measure_response,
     probe_expressions,
@@ -80,8 +81,8 @@ def test_animate_sends_what_makes_the_wanted_be_seen(avatar_file: Path, tmp_path
     sliders = tmp_path / "jaw.json"
     sliders.write_text('{"jawOpen": 0.4}')
     sent = animate(weak, sliders, tmp_path / "a.mp4", show_progress=False).expression
-    anchor = ANCHOR[jaw]  # argmin (s / 2 - 0.4)^2 + anchor (s - 0.4)^2
-    wanted = (0.2 + 0.4 * anchor) / (0.25 + anchor)
+    anchor, weight = ANCHOR[jaw], WEIGHT[jaw]  # argmin weight (s / 2 - 0.4)^2 + anchor (s - 0.4)^2
+    wanted = (0.2 * weight + 0.4 * anchor) / (0.25 * weight + anchor)
     assert sent[0, jaw] == pytest.approx(wanted, abs=0.02)
     assert wanted > 0.5
     plain = animate(

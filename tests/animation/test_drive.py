@@ -13,6 +13,7 @@ from tests.animation.conftest import CLIP_FPS, CLIP_FRAMES
 from mien.animation.drive import (
     Puppet,
     crop_canvas,
+    facing_yaw,
     head_motion,
     moving_box,
     photo_canvas,
@@ -171,12 +172,23 @@ def test_no_pose_and_no_expression_keep_the_photos(puppet: Puppet) -> None:
 
 def test_orbit_of_nothing_is_the_photos_view(puppet: Puppet) -> None:
     canvas = crop_canvas(puppet.avatar, 64, person=False)
-    front, out = render_orbit(puppet, canvas, 0.0)
+    front, out = render_orbit(puppet, canvas)
     photo = puppet.avatar.fit.crop.sample(puppet.avatar.photo.numpy(), 64)
     person = out.alpha.numpy() > 0.9
     assert np.abs(front.astype(float) - photo)[person].mean() < 16
-    side, _ = render_orbit(puppet, canvas, 0.6)
+    own = facing_yaw(puppet.avatar.fit.R_camera_head)
+    same, _ = render_orbit(puppet, canvas, own)
+    assert np.abs(same.astype(int) - front).max() <= 2
+    side, _ = render_orbit(puppet, canvas, own + 0.6)
     assert np.abs(side.astype(float) - front).mean() > 5
+
+
+@pytest.mark.parametrize("yaw_rad", [-1.2, 0.0, 0.7])
+def test_a_heads_yaw_is_where_it_looks(yaw_rad: float) -> None:
+    R = axis_angle_to_matrix(torch.tensor([0.0, yaw_rad, 0.0])) @ axis_angle_to_matrix(
+        torch.tensor([0.3, 0.0, 0.0])
+    )
+    assert facing_yaw(R) == pytest.approx(yaw_rad, abs=1e-6)
 
 
 def test_sheet_has_two_rows_of_five(puppet: Puppet) -> None:

@@ -14,7 +14,6 @@ from mien.animation.feedback import LIMIT_RAD, correct_pose, soft_norm, turns_si
 from mien.animation.motion import MotionSource
 from mien.animation.retarget import DrivenMotion, head_offset
 from mien.animation.rotations import rotation_exp
-from mien.animation.track import CM_TO_UNITS
 
 COUNT = 80
 DISTANCE = 2.7
@@ -49,8 +48,8 @@ class BiasedTracker:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def detect(self, picture: tuple[DrivenMotion, int], time_s: float) -> list[SimpleNamespace]:
-        driven, k = picture
+    def detect(self, picture: SimpleNamespace, time_s: float) -> list[SimpleNamespace]:
+        driven, k = picture.driven, picture.k
         assert time_s == driven.time_s[k]
         if k in self.blind:
             return []
@@ -62,23 +61,28 @@ class BiasedTracker:
         return [
             SimpleNamespace(
                 R_camera_head=rotation_exp((0.8 * turn + leak)[None])[0] @ TILT,
-                translation_cm=place / CM_TO_UNITS,
+                place=place,
             )
         ]
 
 
 def draw(driven: DrivenMotion, frames: Iterable[int]) -> Iterable[Any]:
-    return ((driven, k) for k in frames)
+    return (drawn(driven, k) for k in frames)
+
+
+def drawn(driven: DrivenMotion, k: int) -> SimpleNamespace:
+    return SimpleNamespace(driven=driven, k=k, shape=(64, 64, 3))
 
 
 @pytest.fixture(autouse=True)
 def _biased(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feedback, "FaceTracker", BiasedTracker)
+    monkeypatch.setattr(feedback, "place_of_head", lambda face, shape: face.place)
 
 
 def seen(driven: DrivenMotion) -> tuple[np.ndarray, np.ndarray]:
-    faces = [BiasedTracker().detect((driven, k), driven.time_s[k])[0] for k in range(COUNT)]
-    place = np.stack([face.translation_cm for face in faces]) * CM_TO_UNITS
+    faces = [BiasedTracker().detect(drawn(driven, k), driven.time_s[k])[0] for k in range(COUNT)]
+    place = np.stack([face.place for face in faces])
     return turns_since_first(np.stack([face.R_camera_head for face in faces])), head_offset(place, DISTANCE)
 
 

@@ -10,6 +10,7 @@ import av
 import numpy as np
 import pytest
 from skimage import data
+from tests.animation.test_place import landmarks_seen
 
 from mien.animation.motion import Motion, MotionFrame, MotionSource
 from mien.animation.rotations import head_angles, head_rotation, rotation_angle
@@ -28,6 +29,7 @@ from mien.io.video import VideoWriter
 from mien.tracking.faces import FaceObservation
 
 SOURCE = MotionSource("test", "")
+PLACE = np.array([0.1, -0.05, -2.5])
 
 
 @dataclass
@@ -37,11 +39,12 @@ class Picture:
 
 
 def make_face(x0: float = 100.0, size: float = 50.0, value: float = 0.5) -> FaceObservation:
+    R = head_rotation(np.array([value, 0.0, 0.0])).astype(np.float32)
     return FaceObservation(
-        landmarks_px=np.zeros((478, 2), np.float32),
+        landmarks_px=landmarks_seen(R, PLACE, (64, 64)),
         landmarks_depth=np.zeros(478, np.float32),
         coefficients=np.full(52, value, np.float32),
-        R_camera_head=head_rotation(np.array([value, 0.0, 0.0])).astype(np.float32),
+        R_camera_head=R,
         translation_cm=np.array([0.0, 0.0, -50.0], np.float32),
         box_px=(float(x0), 100.0, float(x0 + size), 100.0 + size),
     )
@@ -74,7 +77,7 @@ def test_gaps_are_interpolated_and_flagged() -> None:
     expected = [0.2, 0.2, 0.4, 0.6, 0.8, 0.8]
     np.testing.assert_allclose(motion.coefficients[:, 0], expected, atol=1e-6)
     np.testing.assert_allclose(head_angles(motion.R_camera_head)[:, 0], expected, atol=1e-6)
-    np.testing.assert_allclose(motion.translation_head[:, 2], -0.5 * 1.9, atol=1e-6)
+    np.testing.assert_allclose(motion.translation_head, np.tile(PLACE, (6, 1)), atol=1e-5)
 
 
 def test_no_face_at_all_is_named() -> None:

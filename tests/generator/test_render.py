@@ -14,6 +14,8 @@ from mien.generator.planes import Planes
 from mien.generator.render import (
     HairShell,
     PosedHead,
+    RenderOutput,
+    edges_of,
     hair_field,
     make_hair_shell,
     outer_height,
@@ -60,6 +62,45 @@ def test_fast_path_agrees_with_the_reference(head: StillHead, yaw_deg: float) ->
     assert psnr(fast.alpha, slow.alpha) > 30
     both = (fast.alpha > 0.99) & (slow.alpha > 0.99)
     assert (fast.depth - slow.depth)[both].abs().median() < 0.005
+
+
+def test_edges_take_several_rays_and_the_rest_stays(head: StillHead) -> None:
+    def draw(size: int, antialias: bool) -> RenderOutput:
+        return render(
+            head.generator,
+            head.planes,
+            head.posed,
+            camera(),
+            size,
+            size,
+            shell=head.shell,
+            antialias=antialias,
+        )
+
+    plain, smooth, fine = draw(SIZE, False), draw(SIZE, True), draw(4 * SIZE, False)
+    edges = edges_of(plain)
+    assert 0.02 < edges.float().mean() < 0.5
+    for name in ("rgb", "alpha", "depth", "planes", "hair_alpha"):
+        assert torch.equal(getattr(plain, name)[~edges], getattr(smooth, name)[~edges]), name
+    truth = torch.nn.functional.avg_pool2d(fine.rgb.permute(2, 0, 1), 4).permute(1, 2, 0)
+    errors = [(out.rgb - truth)[edges].square().mean() for out in (plain, smooth)]
+    assert errors[1] < 0.6 * errors[0]
+    assert (smooth.depth[smooth.alpha > 0.01] > 2).all()
+
+
+def test_some_pixels_are_drawn_as_among_all(head: StillHead) -> None:
+    mask = np.random.default_rng(0).uniform(size=(SIZE, SIZE)) < 0.4
+    whole, part = (
+        render(
+            head.generator, head.planes, head.posed, camera(), SIZE, SIZE, shell=head.shell, mask=m,
+            antialias=True,
+        )
+        for m in (None, mask)
+    )  # fmt: skip
+    seen = torch.from_numpy(mask)
+    assert (part.alpha[~seen] == 0).all()
+    inner = seen & ~edges_of(whole)
+    torch.testing.assert_close(part.rgb[inner], whole.rgb[inner])
 
 
 def test_moving_the_head_moves_both_paths(head: StillHead, model: MorphableModel) -> None:

@@ -61,6 +61,21 @@ def test_surfaces_behind_the_first_are_those_of_ray_casting(model: MorphableMode
     assert 0.5 < leaving.float().mean() <= 1
 
 
+def test_some_pixels_are_seen_as_among_all(model: MorphableModel) -> None:
+    view, random = camera(20), np.random.default_rng(0)
+    some = torch.from_numpy(np.sort(random.choice(HEIGHT * WIDTH, 700, replace=False)))
+    all_, few = (
+        PixelScene(model.mean, model.faces, view, HEIGHT, WIDTH, pixels=pixels) for pixels in (None, some)
+    )
+    np.testing.assert_array_equal(
+        all_.first_hits().of(some.numpy()).face, few.first_hits().of(some.numpy()).face
+    )
+    start = torch.full((len(some),), 2.5)
+    for one, other in zip(all_.next_surface(some, start), few.next_surface(some, start), strict=True):
+        assert torch.equal(one, other)
+    assert len(few.fragments.pixel) < 0.3 * len(all_.fragments.pixel)
+
+
 def test_no_ray_slips_through_a_closed_surface() -> None:
     corners = torch.tensor([[x, y, 0.0] for y in (-1, 0, 1) for x in (-1, 0, 1)]) * 0.5
     quads = [(i, i + 1, i + 4, i + 3) for i in (0, 1, 3, 4)]

@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from mien.core.errors import InputError, ResumeError
+from mien.generator.model import Generator
 from mien.training.dataset import HeadDataset
 from mien.training.distil import Distiller
-from mien.training.pca import pca_start
+from mien.training.mapping_fit import code_statistics
+from mien.training.pca import _linear_maps, pca_start
 from mien.training.state import STATE_FILE, generator_of, read_state
 
 Make = Callable[..., Distiller]
@@ -99,6 +101,35 @@ def test_pca_start_is_the_best_linear_model(make_distiller: Make, data: HeadData
     planes = generator.planes(codes, torch.zeros(5, 52)).uv[:, 6]
     found = torch.nn.functional.avg_pool2d(planes, 2) * 0.1
     assert (found - hair).abs().mean() < 0.003
+
+
+def test_training_goes_on_from_a_generator_with_other_heads(
+    make_distiller: Make, data: HeadDataset, tmp_path: Path
+) -> None:
+    first = make_distiller(tmp_path / "first")
+    start = generator_of_run(first)
+    other = make_distiller(tmp_path / "second", start=start)
+    for name, tensor in start.state_dict().items():
+        assert torch.equal(other.generator.state_dict()[name], tensor), name
+
+    def error(codes: torch.Tensor) -> float:
+        maps = _linear_maps(data, len(codes))
+        with torch.no_grad():
+            planes = start.planes(codes, torch.zeros(len(codes), 52)).uv[:, : maps.shape[1]]
+        planes = torch.nn.functional.interpolate(planes, size=maps.shape[-2:], mode="area")
+        return float((planes - maps).square().mean())
+
+    average = start.mapping.w_avg.expand(len(other.codes), -1)
+    assert error(other.codes.detach()) < 0.2 * error(average)
+
+
+def generator_of_run(distiller: Distiller) -> Generator:
+    """Its generator with the statistics of its latents, as `finish` leaves them."""
+    generator = distiller.generator
+    mean, std = code_statistics(distiller.codes.detach())
+    generator.mapping.w_avg.copy_(mean)
+    generator.w_std.copy_(std)
+    return generator
 
 
 def test_reading_states(make_distiller: Make, tmp_path: Path) -> None:

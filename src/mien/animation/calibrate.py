@@ -60,18 +60,30 @@ ACTIONS: Final[tuple[tuple[tuple[str, float], ...], ...]] = (
 LIDS: Final = (0.15, 0.3, 0.45, 0.75, 0.9)
 """Closures of both lids that are tried alone: a tracker sees little of the first third of a blink."""
 ANCHOR: Final = np.select(
-    [np.char.startswith(ARKIT_NAMES, "eyeBlink"), np.char.startswith(ARKIT_NAMES, "eye")], [0.1, 0.2], 0.12
+    [
+        np.char.startswith(ARKIT_NAMES, "eyeBlink"),
+        np.char.startswith(ARKIT_NAMES, "eye"),
+        np.isin(ARKIT_NAMES, ["mouthPucker", "mouthFunnel"]),
+    ],
+    [0.1, 0.2, 0.3],
+    0.12,
 )
 """[52] how much the avatar is asked for what the driver shows rather than for what would be measured: most
-for eyes, of which a tracker sees least."""
+for eyes, of which a tracker sees least, and for rounded lips, which it hardly sees on some faces."""
 LEAST_OPENING: Final = 0.1
 """jawOpen below which lips need not close over it."""
 WEIGHT: Final = np.select(
-    [np.char.startswith(ARKIT_NAMES, "eyeBlink"), np.char.startswith(ARKIT_NAMES, "eyeSquint")],
-    [3.0, 0.3],
+    [
+        np.char.startswith(ARKIT_NAMES, "eyeBlink"),
+        np.char.startswith(ARKIT_NAMES, "eyeSquint"),
+        np.array(ARKIT_NAMES) == "jawOpen",
+        np.char.startswith(ARKIT_NAMES, "mouthSmile"),
+    ],
+    [3.0, 0.3, 4.0, 1.5],
     1.0,
 )
-"""[52] lids are what people look at: they are not closed for the sake of a driver's constant squint."""
+"""[52] lids, jaw and smile are what people look at: lids are not closed for the sake of a driver's constant
+squint, nor is a jaw held back because its opening is also seen as lips drawn down."""
 
 
 def calibrated_motion(

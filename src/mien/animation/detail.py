@@ -6,7 +6,7 @@ their photo coordinates on the mesh (so a lid, an eyeball, a tooth and a lip kee
 points are brought back along the neck and projected. Detail fades where the photo did not see the point, or
 saw it at a grazing angle, or where the expression has moved a point that the photo shows as another; there
 the plain render stays. Beside the head, where nothing is rendered, the photo's stray hair (its matte) moves
-along as on a card, for turns up to `CARD_DEG`, but not beside a cheek or jaw that the expression moves.
+along as on a card, for turns up to `CARD_DEG`.
 View-dependent texture of one view, after Debevec et al. 1996.
 """
 
@@ -48,6 +48,8 @@ SHIFTED: Final = (0.4, 1.6)
 where it is not, are about a pixel wide."""
 MISFIT: Final = (0.08, 0.22)
 """Largest detail nearby of the body between which the photo shows something else than the point under it."""
+BESIDE_BLUR_PX: Final = 4.0
+"""Blur of how what lies beside the render goes with it."""
 MIN_ALPHA: Final = 1e-3
 MIN_PERSON: Final = 0.02
 LEVELS: Final = 3
@@ -102,7 +104,8 @@ def places_of(photo: Camera, out: RenderOutput, camera: Camera, motion: HeadMoti
     nearest = nearest_index(out.alpha > COVERED[0])
     points = rays.origins + rays.directions * out.depth[nearest][..., None]
     rest = points if motion is None else motion.invert_rigid_first(points, steps=3)
-    uv, distance = photo.project(rest).uv, (rest - photo.position).norm(dim=-1)
+    uv_rest, distance = photo.project(rest).uv, (rest - photo.position).norm(dim=-1)
+    uv = uv_rest
     shift = torch.zeros_like(distance)
     if out.carried.shape[-1] == 3:
         body = body_share(out) * (out.carried[..., 2] > 0)
@@ -111,7 +114,18 @@ def places_of(photo: Camera, out: RenderOutput, camera: Camera, motion: HeadMoti
         shift = body * torch.hypot(across.norm(dim=-1), along)
         uv = torch.lerp(uv, out.carried[..., :2], body[..., None])
         distance = torch.lerp(distance, out.carried[..., 2], body)
+        uv = uv_rest + carried_along(uv - uv_rest, nearest)
     return Places(rest, uv, distance, shift, nearest)
+
+
+def carried_along(
+    step: Float[Tensor, "height width 2"], nearest: tuple[Tensor, Tensor]
+) -> Float[Tensor, "height width 2"]:
+    """What lies beside the render goes with the nearest point of it: a chin takes its own outline along."""
+    spread = torch.from_numpy(cv2.GaussianBlur(step[nearest].numpy(), (0, 0), BESIDE_BLUR_PX))
+    own = torch.zeros(step.shape[:2], dtype=torch.bool)
+    own[nearest] = True
+    return torch.where(own[..., None], step, spread)
 
 
 def make_detail(
@@ -234,8 +248,7 @@ def add_detail(
     drawn = plain + (seen * same * angle)[..., None] * looked[..., DETAIL]
     outline = cv2.GaussianBlur(looked[..., RIM][places.nearest].numpy(), (0, 0), 1.5)
     beside = torch.maximum(1 - looked[..., COVER], looked[..., HAIR_RIM])
-    near_moved = torch.from_numpy(cv2.GaussianBlur(moved[places.nearest].numpy(), (0, 0), 1.5))
-    card = (1 - smoothstep(turn, *CARD_DEG)) * beside * torch.from_numpy(outline) * (1 - near_moved)
+    card = (1 - smoothstep(turn, *CARD_DEG)) * beside * torch.from_numpy(outline)
     own = smoothstep(out.alpha, *COVERED)[..., None]
     drawn = torch.lerp(torch.maximum(card[..., None] * looked[..., PERSON], plain), drawn, own)
     alpha = drawn[..., 3].clamp(0, 1)

@@ -15,9 +15,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.animation.place import place_of_head
 from mien.animation.retarget import DrivenMotion, head_offset
 from mien.animation.rotations import rotation_exp, rotation_log
-from mien.animation.track import CM_TO_UNITS
 from mien.core.camera import ORBIT_RADIUS
 from mien.tracking.faces import FaceTracker
 
@@ -126,6 +126,6 @@ def _tracked(
             if faces:
                 frames.append(key)
                 rotations.append(faces[0].R_camera_head)
-                places.append(faces[0].translation_cm * CM_TO_UNITS)
+                places.append(place_of_head(faces[0], picture.shape))
     place = np.asarray(places, np.float64).reshape(-1, 3)
     return np.array(frames, np.int64), np.asarray(rotations, np.float64).reshape(-1, 3, 3), place

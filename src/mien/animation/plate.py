@@ -23,7 +23,7 @@ WIDE: Final = (0.19, 0.28)
 """Distances from the neck's axis between which what is low belongs to the shoulders and stays, EG3D units."""
 COVERED: Final = (0.05, 0.3)
 """Alpha of the render between which its pixels count as explained by the avatar."""
-UNKNOWN: Final = (0.6, 0.95)
+UNKNOWN: Final = (0.85, 1.0)
 """Neck weights between which what the avatar does not explain begins to move with the head."""
 
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.animation.motion import UNITS_PER_METRE, Motion, MotionFrame, MotionSource
+from mien.animation.motion import Motion, MotionFrame, MotionSource
 from mien.animation.motion_files import (
     FORMAT,
     SUFFIXES,
@@ -20,6 +20,7 @@ from mien.animation.motion_files import (
     motion_from_json,
     read_json,
 )
+from mien.animation.place import place_of_head
 from mien.animation.rotations import interpolate_rotations
 from mien.animation.sliders import DEFAULT_FPS, motion_from_sliders
 from mien.animation.smoothing import Smoothing, smooth_motion
@@ -32,7 +33,6 @@ from mien.io.video import VideoReader, is_video
 from mien.tracking.faces import FaceObservation, FaceTracker, choose_face
 
 MAX_FACES: Final = 4
-CM_TO_UNITS: Final = 0.01 * UNITS_PER_METRE
 THOROUGH_EVERY: Final = 10
 STILL_BLOCK_PX: Final = 16
 STILL_LEVELS: Final = 7.0
@@ -116,7 +116,7 @@ def track_photo(photo: Photo, *, face: str = "largest") -> Motion:
     """The motion of one frame that a picture shows; NoFaceError if it shows no face."""
     with FaceTracker(num_faces=MAX_FACES) as tracker:
         observation = choose_face(tracker.detect(photo.rgb), face)
-    frame = motion_frame(observation, 0.0)
+    frame = motion_frame(observation, 0.0, photo.rgb.shape)
     return Motion.from_frames([frame], DEFAULT_FPS, MotionSource(photo.name, photo.sha256))
 
 
@@ -139,7 +139,9 @@ def track_pictures(
             frames.append(frames[-1])
             continue
         observation = choose(tracker.detect(picture.rgb, picture.time_s))
-        frames.append(None if observation is None else motion_frame(observation, times_s[-1]))
+        frames.append(
+            None if observation is None else motion_frame(observation, times_s[-1], picture.rgb.shape)
+        )
     if not any(frames):
         raise choose.missing or NoFaceError(
             f"No face was found in any of the {len(frames)} frames of {source.name}, expected a person's "
@@ -150,13 +152,13 @@ def track_pictures(
     return Motion.from_frames(fill_gaps(frames, np.array(times_s)), fps, source)
 
 
-def motion_frame(observation: FaceObservation, time_s: float) -> MotionFrame:
-    """What a tracked face contributes to a motion: centimetres become EG3D units."""
+def motion_frame(observation: FaceObservation, time_s: float, shape: tuple[int, ...]) -> MotionFrame:
+    """What a face tracked in a picture of a shape (height, width, ...) contributes to a motion."""
     return MotionFrame(
         time_s=time_s,
         coefficients=np.clip(observation.coefficients, 0.0, 1.0).astype(np.float32),
         R_camera_head=observation.R_camera_head.astype(np.float32),
-        translation_head=(observation.translation_cm * CM_TO_UNITS).astype(np.float32),
+        translation_head=place_of_head(observation, shape),
         found=True,
     )
 

@@ -80,9 +80,8 @@ def render(
     out = _output(image.view(height_px, width_px, -1))
     if not antialias:
         return out
-    edges = torch.nonzero(edges_of(out).flatten())[:, 0]
-    if mask is not None:
-        edges = edges[torch.from_numpy(mask.reshape(-1))[edges]]
+    known = None if mask is None else torch.from_numpy(mask)
+    edges = torch.nonzero(edges_of(out, known).flatten())[:, 0]
     row, column = torch.div(edges, width_px, rounding_mode="floor"), edges % width_px
     parts = [(2 * row + i) * 2 * width_px + 2 * column + j for i in (0, 1) for j in (0, 1)]
     fine = make((2 * height_px, 2 * width_px), torch.stack(parts, 1).flatten())
@@ -110,8 +109,13 @@ def _output(image: Float[Tensor, "height width column"]) -> RenderOutput:
     )
 
 
-def edges_of(out: RenderOutput) -> Bool[Tensor, "height width"]:
-    """Pixels one of whose neighbours (four of them) shows another surface or another part of the head."""
+def edges_of(
+    out: RenderOutput, known: Bool[Tensor, "height width"] | None = None
+) -> Bool[Tensor, "height width"]:
+    """Pixels one of whose neighbours (four of them) shows another surface or another part of the head.
+
+    Only `known` pixels are compared, or all.
+    """
     visible = (1 - out.hair_alpha) > EDGE_ALPHA
     edges = torch.zeros(out.alpha.shape, dtype=torch.bool)
     for axis in (0, 1):
@@ -124,6 +128,9 @@ def edges_of(out: RenderOutput) -> Bool[Tensor, "height width"]:
         differ = (one[0] - other[0]).abs() > EDGE_ALPHA
         differ |= ((one[1] - other[1]).abs() > EDGE_DEPTH) & (one[0] > EDGE_ALPHA)
         differ |= (step.amax(-1) > EDGE_CHART) & one[3] & other[3]
+        if known is not None:
+            count = known.shape[axis] - 1
+            differ &= known.narrow(axis, 0, count) & known.narrow(axis, 1, count)
         edges.narrow(axis, 0, differ.shape[axis]).logical_or_(differ)
         edges.narrow(axis, 1, differ.shape[axis]).logical_or_(differ)
     return edges

@@ -1,0 +1,98 @@
+"""Guesses about what a photo does not show, and how little outlines count."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from tests.inversion.conftest import Portrait, make_portrait
+
+from mien.generator.decoder import BODY_RGB
+from mien.generator.model import Generator
+from mien.inversion.evidence import RIM_WEIGHT, PhotoEvidence, interior_weight
+from mien.inversion.hidden import (
+    HiddenConfig,
+    Observations,
+    join,
+    logit,
+    region_points,
+    scalp_guess,
+    tooth_colour,
+    tooth_guess,
+)
+from mien.morphable import chart
+from mien.morphable.model import MorphableModel
+from mien.morphable.raster import MISS_DEPTH
+from mien.morphable.regions import on_scalp
+
+CONFIG = HiddenConfig()
+
+
+def seen_body(evidence: PhotoEvidence) -> Observations:
+    person = evidence.alpha > 0.5
+    weight = evidence.colour_weight * (1 - evidence.hair)
+    return Observations(evidence.body_planes[person], BODY_RGB, logit(evidence.rgb[person]), weight[person])
+
+
+def test_outlines_weigh_little() -> None:
+    alpha = np.zeros((60, 80), np.float32)
+    alpha[10:50, 10:70] = 1
+    depth = np.full((60, 80), 2.5, np.float32)
+    depth[:, 40:] = 2.7  # a step inside the person
+    weight = interior_weight(alpha, depth, 300.0)
+    assert weight[30, 10] < 0.1
+    assert weight[30, 40] == np.float32(RIM_WEIGHT)
+    assert weight[30, 25] == 1
+    everywhere_missed = interior_weight(np.ones_like(alpha), np.full_like(depth, MISS_DEPTH), 300.0)
+    assert (everywhere_missed == 1).all()
+
+
+def test_points_of_a_region_fill_it(model: MorphableModel) -> None:
+    points = region_points(model, "scalp")
+    assert len(points) > 10_000
+    assert on_scalp(points[:, :2]).float().mean() > 0.9
+    assert (points[:, 1] > chart.V_BODY[0]).all()
+
+
+def test_only_the_hidden_scalp_is_guessed(evidence: PhotoEvidence, model: MorphableModel) -> None:
+    seen = seen_body(evidence)
+    guess = scalp_guess(evidence, seen, model, CONFIG)
+    front, behind = guess.points[:, 0].abs() < 0.4, guess.points[:, 0].abs() > 0.8
+    assert (guess.weight[front] == 0).all()
+    assert guess.weight[behind].mean() > 0.4
+    bald = replace(evidence, hair=torch.zeros_like(evidence.hair))
+    assert (scalp_guess(bald, seen, model, CONFIG).weight == 0).all()
+
+
+def test_teeth_are_guessed_unless_they_are_seen(
+    portrait: Portrait, generator: Generator, model: MorphableModel
+) -> None:
+    smiling = make_portrait(
+        model, mouthSmileLeft=0.9, mouthSmileRight=0.9, mouthUpperUpLeft=0.9, mouthUpperUpRight=0.9,
+        mouthLowerDownLeft=0.7, mouthLowerDownRight=0.7, jawOpen=0.1,
+    )  # fmt: skip
+    weights = []
+    for one in (portrait, smiling):
+        evidence = one.evidence(model)
+        planes = generator.planes(generator.mapping.w_avg[None], torch.zeros(1, 52))
+        guess = tooth_guess(evidence, seen_body(evidence), generator, planes, model, CONFIG)
+        assert torch.isfinite(guess.target).all()
+        weights.append(float(guess.weight.max()))
+    assert weights == [CONFIG.teeth, 0.0]
+
+
+def test_teeth_take_the_light_of_the_photo(evidence: PhotoEvidence) -> None:
+    plain = tooth_colour(evidence, CONFIG.tooth_over_skin)
+    yellow = replace(evidence, rgb=evidence.rgb * torch.tensor([1.0, 0.8, 0.4]))
+    tinted = tooth_colour(yellow, CONFIG.tooth_over_skin)
+    assert tinted[2] / tinted[0] < 0.7 * plain[2] / plain[0]
+    skin = evidence.rgb[(evidence.colour_weight > 0.5) & (evidence.hair < 0.1)].mean()
+    assert plain.mean() > 0.9 * skin
+
+
+def test_joined_observations_are_one_after_the_other() -> None:
+    one, other = (
+        Observations(torch.full((n, 3), float(n)), BODY_RGB, torch.zeros(n, 3), torch.ones(n)) for n in (2, 5)
+    )
+    both = join(one, other)
+    assert both.points[:, 0].tolist() == [2.0] * 2 + [5.0] * 5
+    assert len(both.weight) == 7
