@@ -116,7 +116,7 @@ def create_avatar(
     )
     report("background", 0.6)
     plate, background = make_plates(rgb, alpha, fit, inversion, generator, model)
-    pictures = [torch.from_numpy(np.ascontiguousarray(p)) for p in (rgb, plate, background)]
+    pictures = [torch.from_numpy(np.array(p)) for p in (rgb, plate, background)]
     identity = ExpressionResponse.identity()
     avatar = Avatar(
         inversion=inversion,

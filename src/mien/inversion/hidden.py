@@ -39,7 +39,7 @@ class HiddenConfig:
     """Weight of the teeth's colour."""
     least_teeth: float = 5.0
     """Evidence (pixels) of teeth from which on they keep the photo's colours."""
-    tooth_over_skin: float = 1.05
+    tooth_over_skin: float = 0.9
     """Least lightness of teeth over that of the skin."""
 
 
@@ -100,7 +100,8 @@ def tooth_guess(
 
 
 def tooth_colour(evidence: PhotoEvidence, over_skin: float) -> Float[Tensor, "3"]:
-    """What white is in the photo: the brighter part of the eyes' whites, and lighter than the skin."""
+    """A little less than white is in the photo: the brighter part of the eyes' whites, but not much darker than
+    the skin."""
     u, v, _ = evidence.body_planes.unbind(1)
     trusted = (evidence.alpha > 0.9) & (evidence.colour_weight > 0.1)
     eyes = torch.zeros_like(trusted)
@@ -113,7 +114,7 @@ def tooth_colour(evidence: PhotoEvidence, over_skin: float) -> Float[Tensor, "3"
         whites = whites[light >= light.quantile(0.7)]
     white = torch.lerp(_mean_or(whites, float(skin.mean())), skin, 0.25)
     gain = float(over_skin * skin.mean() / white.mean().clamp(min=0.05))
-    return (white * max(gain, 1.0)).clamp(0.1, 0.93)
+    return (0.9 * white * max(gain, 1.0)).clamp(0.1, 0.82)
 
 
 def region_points(model: MorphableModel, region: Region) -> Float[Tensor, "point 3"]:
