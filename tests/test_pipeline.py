@@ -1,19 +1,25 @@
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from mien import pipeline
 from mien.apps.cli import run
 from mien.core.assets import asset_path, sha256_of_file
 from mien.core.checkpoint import read_safetensors
 from mien.generator.model import MIEN_BASE
 from mien.inversion.avatar import load_avatar, save_avatar
+from mien.io.frames import FrameStore
 from mien.io.images import read_photo
-from mien.pipeline import AvatarOptions, create_avatar, describe, head_box, open_avatar, part_of_photo
+from mien.io.video import VideoWriter
+from mien.pipeline import AvatarOptions, animate, create_avatar, describe, open_avatar
 from mien.tracking.faces import choose_face, find_faces
+from mien.tracking.headbox import head_box, part_of_photo
 
 
 def test_the_same_photo_and_seed_give_the_same_avatar(
@@ -75,3 +81,46 @@ def test_a_head_keeps_its_detail_in_a_large_photo(portrait_file: Path) -> None:
     shift = np.array([x0 - x, y0 - y], np.float32)
     np.testing.assert_allclose(again.landmarks_px + shift, face.landmarks_px, atol=0.03 * face.size_px)
     assert 2.5 * face.size_px < max(part.rgb.shape[:2]) < 3.6 * face.size_px
+
+
+def test_a_killed_animation_goes_on_to_the_same_bytes(
+    avatar_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    avatar, motion = load_avatar(avatar_file), tmp_path / "motion.json"
+    motion.write_text(
+        '{"fps": 25, "keyframes": [{"time_s": 0}, {"time_s": 0.72, "jawOpen": 0.8, "yaw_deg": 12}]}'
+    )
+    monkeypatch.setattr(pipeline, "FrameStore", partial(FrameStore, segment=5))
+    go = partial(animate, avatar, motion, show_progress=False)
+    count = len(go(tmp_path / "whole.mp4"))
+    assert count == 18
+    write = VideoWriter.write
+
+    def killed_at(frame: int) -> Callable[..., None]:
+        def written(writer: VideoWriter, *arguments: object, **more: object) -> None:
+            if writer.frame_count == frame:
+                raise KeyboardInterrupt
+            write(writer, *arguments, **more)  # type: ignore[arg-type]
+
+        return written
+
+    drawn: list[int] = []
+    draw = pipeline.driven_frames
+
+    def counted(
+        puppet: object, canvas: object, driven: object, frames: Iterable[int] | None = None
+    ) -> object:
+        drawn.append(len(list(frames or [])))
+        return draw(puppet, canvas, driven, frames)  # type: ignore[arg-type]
+
+    for frame in (7, 16):
+        monkeypatch.setattr(VideoWriter, "write", killed_at(frame))
+        with pytest.raises(KeyboardInterrupt):
+            go(tmp_path / "parts.mp4")
+        assert not (tmp_path / "parts.mp4").exists()
+    monkeypatch.setattr(VideoWriter, "write", write)
+    monkeypatch.setattr(pipeline, "driven_frames", counted)
+    go(tmp_path / "parts.mp4")
+    assert drawn[-1] == count - 15
+    assert (tmp_path / "parts.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+    assert not list(tmp_path.glob(".*"))

@@ -1,8 +1,9 @@
 """The whole story on one page: photo -> avatar; driver -> motion; avatar x motion -> video."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from mien.animation.drive import (
     render_orbit,
 )
 from mien.animation.feedback import correct_pose
-from mien.animation.frames import driven_frames
+from mien.animation.frames import driven_frames, job_key
 from mien.animation.motion import Motion
 from mien.animation.plate import make_plates
 from mien.animation.response import ExpressionResponse
@@ -38,16 +39,17 @@ from mien.generator.model import Generator, load_generator
 from mien.inversion.avatar import Avatar, frame_size, load_avatar, save_avatar
 from mien.inversion.evidence import gather_evidence
 from mien.inversion.invert import InversionConfig, Report, invert
+from mien.io.frames import FrameStore
 from mien.io.images import PICTURE_SUFFIXES, Photo, read_photo, write_image
 from mien.io.video import VideoWriter, is_video
 from mien.morphable.crop import CropRegion
 from mien.morphable.fit import fit_face
 from mien.morphable.model import load_head_model
-from mien.tracking.faces import FaceObservation, choose_face, find_faces
+from mien.tracking.faces import choose_face, find_faces
+from mien.tracking.headbox import head_box, part_of_photo
 from mien.tracking.matting import foreground_alpha
 
 WORKING_PX = 512
-HEAD_OVER_FACE = 3.2  # side of the head's surroundings over that of the face's box
 AVATAR_SUFFIX = ".mien"
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 
@@ -139,22 +141,6 @@ def create_avatar(
     )
 
 
-def head_box(face: FaceObservation, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """The head with hair and shoulders around it, inside the photo: x0, y0, x1, y1."""
-    x0, y0, x1, y1 = face.box_px
-    centre, reach = ((x0 + x1) / 2, (y0 + y1) / 2), 0.5 * HEAD_OVER_FACE * face.size_px
-    low = [max(int(c - reach), 0) for c in centre]
-    high = [min(int(c + reach) + 1, size) for c, size in zip(centre, (shape[1], shape[0]), strict=True)]
-    return low[0], low[1], high[0], high[1]
-
-
-def part_of_photo(photo: Photo, box: tuple[int, int, int, int]) -> Photo:
-    """A part of a photo; name and hash stay those of the file."""
-    x0, y0, x1, y1 = box
-    alpha = None if photo.alpha is None else np.ascontiguousarray(photo.alpha[y0:y1, x0:x1])
-    return replace(photo, rgb=np.ascontiguousarray(photo.rgb[y0:y1, x0:x1]), alpha=alpha)
-
-
 def invert_file(
     photo: Path, output: Path, options: AvatarOptions | None = None, *, report: Report | None = None
 ) -> Avatar:
@@ -191,6 +177,7 @@ def animate(
 ) -> DrivenMotion:  # fmt: skip
     """Write a video of the avatar moving like the driver, at its frame rate and with its sound.
 
+    Killed, the same call goes on with the frames that were done (kept beside the output) to the same bytes.
     `sound` is a file to take the sound from where the driver is a motion that was tracked before.
     """
     options = options or AnimateOptions()
@@ -202,13 +189,21 @@ def animate(
     audio = sound if sound is not None and is_video(sound) else None
     if options.calibrated and options.retargeting.use_pose and options.retargeting.pose_mode == "relative":
         driven = correct_pose(driven, partial(driven_frames, puppet, canvas))
-    frames = driven_frames(puppet, canvas, driven)
+    check_output(output, suffixes=VIDEO_SUFFIXES)
+    store = FrameStore(output, job_key(avatar, driven, canvas))
+    todo = driven_frames(puppet, canvas, driven, range(store.count, len(driven)))
+    frames: Iterable[np.ndarray] = chain(store.kept(), store.keep(todo))
     if show_progress:
-        frames = iter(progress(frames, desc="rendering", total=len(driven)))
+        frames = progress(frames, desc="rendering", total=len(driven))
     height, width = _even(canvas.plate.shape[:2])
-    with VideoWriter(output, driven.fps, width, height, audio_from=audio) as writer:
-        for time_s, frame in zip(driven.time_s, frames, strict=True):
-            writer.write(frame[:height, :width], time_s=float(time_s))
+    try:
+        with VideoWriter(output, driven.fps, width, height, audio_from=audio) as writer:
+            for time_s, frame in zip(driven.time_s, frames, strict=True):
+                writer.write(frame[:height, :width], time_s=float(time_s))
+    except Exception:
+        store.remove()  # only a killed job is gone on with
+        raise
+    store.remove()
     return driven
 
 

@@ -1,13 +1,17 @@
 """Frames of a motion, several at a time."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
 
+from mien import __version__
 from mien.animation.drive import Canvas, Puppet, head_motion, render_moving
 from mien.animation.retarget import DrivenMotion
 from mien.core.parallel import ordered
+from mien.inversion.avatar import Avatar
 
 
 def driven_frames(
@@ -27,3 +31,18 @@ def driven_frames(
             return render_moving(puppet, canvas, expression, head_motion(puppet, R, shift))
 
     return ordered(picture, range(len(driven)) if frames is None else frames)
+
+
+def job_key(avatar: Avatar, driven: DrivenMotion, canvas: Canvas) -> str:
+    """Hash of all that the frames of a motion depend on."""
+    inversion, fit = avatar.inversion, avatar.fit
+    parts: list[Any] = [
+        inversion.w, inversion.residual, inversion.hair_height, fit.identity, fit.expression,
+        fit.R_camera_head, avatar.photo, avatar.alpha, avatar.plate, canvas.plate,
+        canvas.camera.T_world_camera, canvas.camera.intrinsics,
+        driven.expression, driven.R_camera_head, driven.translation_offset, driven.time_s,
+    ]  # fmt: skip
+    digest = hashlib.sha256(f"{__version__} {avatar.provenance.get('generator_sha256')}".encode())
+    for part in parts:
+        digest.update(np.ascontiguousarray(np.asarray(part)).tobytes())
+    return digest.hexdigest()

@@ -100,8 +100,8 @@ def tooth_guess(
 
 
 def tooth_colour(evidence: PhotoEvidence, over_skin: float) -> Float[Tensor, "3"]:
-    """A little less than white is in the photo: the brighter part of the eyes' whites, but not much darker than
-    the skin."""
+    """A little less than white is in the photo: the brighter part of the eyes' whites, but not much darker
+    than the skin."""
     u, v, _ = evidence.body_planes.unbind(1)
     trusted = (evidence.alpha > 0.9) & (evidence.colour_weight > 0.1)
     eyes = torch.zeros_like(trusted)
