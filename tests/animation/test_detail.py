@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from mien.animation.detail import add_detail, agreement, facing_of, places_of, rim_of, turn_of
+from mien.animation.detail import (
+    add_detail,
+    agreement,
+    carried_along,
+    facing_of,
+    fidelity,
+    inside_of,
+    places_of,
+    rim_of,
+    turn_of,
+)
 from mien.animation.drive import Puppet, crop_canvas, head_motion, photo_canvas, render_moving
 from mien.animation.plate import nearest_index
 from mien.core.arkit import ARKIT_INDEX
@@ -140,3 +150,38 @@ def test_the_rim_is_the_outline() -> None:
     rim = rim_of(alpha)
     assert float(rim[20, 50]) == pytest.approx(1, abs=0.2)
     assert float(rim[30:70, 30:70].max()) == pytest.approx(0)
+
+
+def flat_output(hair: float, v: float = 0.0) -> RenderOutput:
+    """A render that shows one surface everywhere, with a share of hair before it."""
+    shape = (24, 24)
+    planes = torch.tensor([0.0, v, 0.0]).expand(*shape, 3)
+    one = torch.ones(shape)
+    return RenderOutput(
+        torch.full((*shape, 3), 0.5), one, 2.5 * one, planes, hair * one, torch.zeros(*shape, 0)
+    )
+
+
+def test_only_the_bodys_large_detail_is_a_misfit() -> None:
+    detail = torch.zeros(24, 24, 4)
+    detail[12, 12, 1] = -0.5
+    body, hair = fidelity(detail, flat_output(0.0)), fidelity(detail, flat_output(1.0))
+    assert float(body[12, 12]) == 0
+    assert float(body[11, 13]) == 0
+    assert float(body[0, 0]) == 1
+    assert (hair == 1).all()
+
+
+def test_lips_are_not_inside_the_mouth() -> None:
+    assert (inside_of(flat_output(0.0, v=-0.9)) == 1).all()
+    assert (inside_of(flat_output(0.0, v=-0.5)) == 0).all()
+    assert (inside_of(flat_output(1.0, v=-0.9)) == 0).all()
+
+
+def test_what_lies_beside_goes_with_the_nearest_point() -> None:
+    valid = torch.zeros(40, 60, dtype=torch.bool)
+    valid[:, :30] = True
+    step = torch.where(valid[..., None], torch.tensor([0.1, -0.2]), torch.zeros(2))
+    moved = carried_along(step, nearest_index(valid))
+    torch.testing.assert_close(moved[valid], step[valid])
+    torch.testing.assert_close(moved[:, 30:], torch.tensor([0.1, -0.2]).expand(40, 30, 2))
