@@ -1,11 +1,11 @@
 """What mien-base knows about heads it never saw.
 
-    python benchmarks/prior.py [--model FILE] [--heads N]
+    python benchmarks/prior.py [--model FILE] [--heads N] [--against FILE]
 
 Held-out procedural heads are drawn again from their seed. One frontal picture of each is given; only the
 latent w is fitted to it (mesh and camera known, no tuning). Then that view and views turned by 15, 30 and 45
 degrees are compared with the true ones at 256 px. Writes results/prior.json, contact sheets into docs/media,
-and the figures of docs/model_card.md.
+and the figures of docs/model_card.md. `--against` scores another generator on the same heads.
 """
 
 import argparse
@@ -83,20 +83,24 @@ def main() -> None:
     )
     parser.add_argument("--model", type=Path, help="generator file; without it the bundled mien-base")
     parser.add_argument("--heads", type=int, default=20)
+    parser.add_argument("--against", type=Path, help="another generator, on the same heads")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     generator, model = load_generator(arguments.model), load_head_model()
     training = read_header(arguments.model or asset_path(MIEN_BASE))["training"]
     seed, first = training["data"]["seed"], training["data"]["heads"] - training["distil"]["held_out"]
-    scores, baseline, rows = [], [], []
+    scores, baseline, rows, against = [], [], [], []
+    other = load_generator(arguments.against) if arguments.against else None
     for index in progress(range(first, first + arguments.heads), desc="held-out heads"):
         result = _score_head(generator, model, seed, index, with_row=len(rows) < SHEET_HEADS)
         scores.append(result[0])
         baseline.append(result[1])
         rows += [result[2]] if result[2] else []
+        if other is not None:
+            against.append(_score_head(other, model, seed, index, with_row=False)[0])
         print(index, [round(s.psnr_head_db, 2) for s in result[0]], file=sys.stderr, flush=True)
-    _write_json(scores, baseline, training)
+    _write_json(scores, baseline, against, training)
     media = ROOT / "docs" / "media"
     write_image(media / "prior_heldout.jpg", _smaller(join_pictures(rows)))
     write_image(
@@ -204,16 +208,22 @@ def _smaller(sheet: np.ndarray) -> np.ndarray:
 
 
 def _write_json(
-    scores: list[list[ViewScore]], baseline: list[list[ViewScore]], training: dict[str, Any]
+    scores: list[list[ViewScore]],
+    baseline: list[list[ViewScore]],
+    against: list[list[ViewScore]],
+    training: dict[str, Any],
 ) -> None:
     result = {
         "size_px": SIZE_PX,
         "heads": len(scores),
         "fit": "w only, 150 steps of Adam on one frontal view at 128 px; mesh and camera known",
-        "training": {k: training[k] for k in ("hours", "step", "seed", "data")},
+        "training": {k: training[k] for k in ("hours", "step", "seed", "data")}
+        | {"hours_before": training["distil"].get("start_hours", 0.0)},
         "views": {str(yaw): _means([s[k] for s in scores]) for k, yaw in enumerate(YAWS_DEG)},
         "average_head": {str(yaw): _means([s[k] for s in baseline]) for k, yaw in enumerate(YAWS_DEG)},
     }
+    if against:
+        result["against"] = {str(yaw): _means([s[k] for s in against]) for k, yaw in enumerate(YAWS_DEG)}
     with atomic_path(ROOT / "benchmarks" / "results" / "prior.json") as path:
         path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result["views"], indent=1))
@@ -228,7 +238,8 @@ def _fill_card(result: dict[str, Any]) -> None:
     training = result["training"]
     lines = [
         f"Trained for {training['hours']:.2f} hours ({training['step']} steps) on two CPU cores, seed "
-        f"{training['seed']}. Means over {result['heads']} held-out heads:",
+        f"{training['seed']}, after {training['hours_before']:.2f} hours of the version before. Means over "
+        f"{result['heads']} held-out heads:",
         "",
         "| view | PSNR, picture on grey | PSNR, head | PSNR, average head | alpha IoU | depth error |",
         "| --- | --- | --- | --- | --- | --- |",
