@@ -233,12 +233,14 @@ def _write_json(
 def _fill_card(result: dict[str, Any]) -> None:
     """Put the figures between the card's marks."""
     card = ROOT / "docs" / "model_card.md"
-    before, rest = card.read_text(encoding="utf-8").split(MARK_BEGIN)
+    head, rest = card.read_text(encoding="utf-8").split(MARK_BEGIN)
     after = rest.split(MARK_END)[1]
     training = result["training"]
+    before = training["hours_before"]
+    more = f", after {before:.2f} hours of the version before" if before else ""
     lines = [
         f"Trained for {training['hours']:.2f} hours ({training['step']} steps) on two CPU cores, seed "
-        f"{training['seed']}, after {training['hours_before']:.2f} hours of the version before. Means over "
+        f"{training['seed']}{more}. Means over "
         f"{result['heads']} held-out heads:",
         "",
         "| view | PSNR, picture on grey | PSNR, head | PSNR, average head | alpha IoU | depth error |",
@@ -253,7 +255,7 @@ def _fill_card(result: dict[str, Any]) -> None:
         )
     text = "\n".join(lines)
     with atomic_path(card) as path:
-        path.write_text(f"{before}{MARK_BEGIN}\n{text}\n{MARK_END}{after}", encoding="utf-8")
+        path.write_text(f"{head}{MARK_BEGIN}\n{text}\n{MARK_END}{after}", encoding="utf-8")
 
 
 def _means(scores: list[ViewScore]) -> dict[str, float]:
