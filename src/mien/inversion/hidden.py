@@ -65,7 +65,7 @@ def scalp_guess(
     evidence: PhotoEvidence, seen: Observations, model: MorphableModel, config: HiddenConfig
 ) -> Observations:
     """Points of the scalp behind, to be given the colour of the hair over them, where `seen` says nothing;
-    without weight if there is hardly any hair. Targets are the hair's mean colour, to begin with.
+    without weight if there is hardly any hair. Targets are left to the caller, who decodes that hair.
 
     Of cropped hair only the front is seen; without this the back of such a head would be of bare skin.
     """
@@ -74,11 +74,10 @@ def scalp_guess(
     above_eyes = (evidence.origins + ORBIT_RADIUS * evidence.directions)[:, 1] > 0
     hair = evidence.hair * evidence.interior * above_eyes
     face = (evidence.colour_weight > 0.3).sum()
-    colour = (hair[:, None] * logit(evidence.rgb)).sum(0) / hair.sum().clamp(min=1e-6)
     behind = ((points[:, 0].abs() - BEHIND_U[0]) / (BEHIND_U[1] - BEHIND_U[0])).clamp(0, 1)
     weight = config.scalp * behind * unseen_share(amount, points[:, :2])
     weight = weight * (hair.sum() > config.least_hair * face)
-    return Observations(points, BODY_RGB, colour.expand(len(points), 3), weight)
+    return Observations(points, BODY_RGB, torch.zeros(len(points), 3), weight)
 
 
 def tooth_guess(

@@ -48,7 +48,7 @@ class PixelScene:
     ) -> None:
         self._size = height_px, width_px
         self._wanted: Bool[Tensor, " pixel"] | None = None
-        if pixels is not None:
+        if pixels is not None and len(pixels) < height_px * width_px:
             self._wanted = torch.zeros(height_px * width_px, dtype=torch.bool)
             self._wanted[pixels] = True
         pixel_ray = _ray_of_pixel(camera, height_px, width_px)
