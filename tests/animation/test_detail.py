@@ -17,6 +17,7 @@ from mien.animation.detail import (
     places_of,
     rim_of,
     turn_of,
+    without_specks,
 )
 from mien.animation.drive import Puppet, crop_canvas, head_motion, photo_canvas, render_moving
 from mien.animation.plate import nearest_index
@@ -185,3 +186,13 @@ def test_what_lies_beside_goes_with_the_nearest_point() -> None:
     moved = carried_along(step, nearest_index(valid))
     torch.testing.assert_close(moved[valid], step[valid])
     torch.testing.assert_close(moved[:, 30:], torch.tensor([0.1, -0.2]).expand(40, 30, 2))
+
+
+def test_specks_go_and_edges_stay() -> None:
+    weight = torch.zeros(20, 20)
+    weight[:, 10:] = 1
+    clean = without_specks(weight)
+    weight[5, 3], weight[12, 15] = 1, 0
+    torch.testing.assert_close(without_specks(weight), clean, atol=1e-6, rtol=0)
+    assert (clean[:, :8] < 0.01).all()
+    assert (clean[:, 12:] > 0.99).all()

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from jaxtyping import TypeCheckError
 
-from mien.generator.decoder import HAIR_HEIGHT, HEIGHT_SCALE, Decoder, DecoderConfig
+from mien.generator.decoder import HAIR_HEIGHT, HEIGHT_SCALE, OUTPUTS, Decoder, DecoderConfig
 from mien.generator.model import Generator
 from mien.generator.planes import Planes, sample_planes
 
@@ -31,6 +33,21 @@ def test_a_tuned_height_replaces_the_decoded_one(generator: Generator) -> None:
     torch.testing.assert_close(found.hair_height, torch.full((1, 20), 0.07))
     assert torch.equal(found.body_rgb, plain.body_rgb)
     assert torch.equal(plain.hair_height, generator.decoder(sample_planes(planes, points)).hair_height)
+
+
+def test_a_residual_shifts_the_outputs_by_itself_whatever_the_network_does(generator: Generator) -> None:
+    random = torch.Generator().manual_seed(0)
+    for layer in generator.decoder.parameters():
+        layer.data.normal_(std=0.2, generator=random)
+    planes = generator.planes(torch.zeros(1, 8), torch.zeros(1, 52))
+    shift = torch.arange(OUTPUTS).view(1, OUTPUTS, 1, 1).expand(1, OUTPUTS, 16, 16) / 10
+    points = torch.rand(1, 20, 3, generator=random) * 2 - 1
+    found, plain = (generator.decode(replace(planes, residual=r), points) for r in (shift, None))
+    body, hair = (torch.logit(a) - torch.logit(b) for a, b in (
+        (found.body_rgb, plain.body_rgb), (found.hair_rgb, plain.hair_rgb)
+    ))  # fmt: skip
+    torch.testing.assert_close(body, torch.tensor([0.0, 0.1, 0.2]).expand(1, 20, 3), atol=1e-2, rtol=0)
+    torch.testing.assert_close(hair, torch.tensor([0.3, 0.4, 0.5]).expand(1, 20, 3), atol=1e-2, rtol=0)
 
 
 def test_a_wrong_shape_raises(generator: Generator) -> None:

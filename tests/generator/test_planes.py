@@ -1,20 +1,21 @@
 import pytest
 import torch
 
-from mien.generator.planes import Planes, resize, sample_height, sample_planes
+from mien.generator.planes import Planes, resize, sample_height, sample_planes, sample_residual
 
 
 def planes(channels: int = 3, size: int = 8) -> Planes:
     random = torch.Generator().manual_seed(1)
     uv, uh, vh = (torch.randn(2, channels, height, size, generator=random) for height in (size, 4, 4))
-    return Planes(uv, uh, vh, hair_height=torch.randn(2, 1, size, size, generator=random))
+    return Planes(uv, uh, vh, hair_height=torch.randn(2, 1, size, size, generator=random),
+                  residual=torch.randn(2, 7, size, size, generator=random))  # fmt: skip
 
 
 def points(count: int = 40) -> torch.Tensor:
     return torch.rand(2, count, 3, generator=torch.Generator().manual_seed(2)) * 2 - 1
 
 
-@pytest.mark.parametrize("sample", [sample_planes, sample_height])
+@pytest.mark.parametrize("sample", [sample_planes, sample_height, sample_residual])
 def test_u_wraps_around(sample) -> None:  # type: ignore[no-untyped-def]
     left, right = points(), points()
     left[..., 0], right[..., 0] = -1, 1

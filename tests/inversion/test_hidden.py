@@ -8,10 +8,12 @@ from tests.inversion.conftest import Portrait, make_portrait
 
 from mien.generator.decoder import BODY_RGB
 from mien.generator.model import Generator
+from mien.generator.planes import Planes
 from mien.inversion.evidence import RIM_WEIGHT, PhotoEvidence, interior_weight
 from mien.inversion.hidden import (
     HiddenConfig,
     Observations,
+    hidden_hair,
     join,
     logit,
     region_points,
@@ -20,6 +22,7 @@ from mien.inversion.hidden import (
     tooth_guess,
 )
 from mien.morphable import chart
+from mien.morphable.carry import chart_grid
 from mien.morphable.model import MorphableModel
 from mien.morphable.raster import MISS_DEPTH
 from mien.morphable.regions import on_scalp
@@ -96,3 +99,25 @@ def test_joined_observations_are_one_after_the_other() -> None:
     both = join(one, other)
     assert both.points[:, 0].tolist() == [2.0] * 2 + [5.0] * 5
     assert len(both.weight) == 7
+
+
+def test_hidden_hair_has_the_hue_of_the_seen_and_strands_of_its_own(generator: Generator) -> None:
+    size, random = 64, torch.Generator().manual_seed(5)
+    base = generator.planes(generator.mapping.w_avg[None], torch.zeros(1, 52))
+    noise = torch.randn(base.uv.shape, generator=random)
+    planes = Planes(base.uv + noise, base.uh, base.vh, torch.full((1, 1, 32, 32), 0.03))
+    mean, seen = torch.tensor([0.9, 0.1, -0.8]), torch.zeros(size, size)
+    seen[30:40, 20:44] = 2.0
+    residual, share = hidden_hair(generator, planes, (torch.zeros(3, size, size), seen), mean)
+    assert share[35, 32] == 0
+    assert share[60, 2] == 1
+    uv = chart_grid(size).reshape(1, -1, 2)
+    surface = chart.height_coordinate(torch.full((1, size * size), 0.03))
+    points = torch.cat([uv, surface[..., None]], -1)
+    drawn = logit(generator.decode(planes, points).hair_rgb[0]).T.reshape(3, size, size)
+    found = drawn + residual - mean[:, None, None]
+    assert drawn.std() > 0.2
+    torch.testing.assert_close(found[0], found[1], atol=1e-4, rtol=0)  # one shade, light or dark
+    torch.testing.assert_close(found[1], found[2], atol=1e-4, rtol=0)
+    assert found.std() > 0.1
+    assert found.mean().abs() < 0.05

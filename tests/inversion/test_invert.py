@@ -10,7 +10,7 @@ from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB
 from mien.generator.model import Generator
 from mien.generator.planes import Planes, sample_planes
 from mien.generator.render import RenderOutput, make_hair_shell, pose_head, render
-from mien.inversion.invert import Inversion, InversionConfig, Observations, invert, solve_w
+from mien.inversion.invert import Inversion, InversionConfig, Observations, invert, residual_size, solve_w
 from mien.morphable.carry import make_carrier
 from mien.morphable.model import MorphableModel
 
@@ -65,6 +65,13 @@ def test_back_projection_brings_the_render_to_the_photo(
     )
     assert tuned_psnr > plain_psnr + 2  # 34.1 and 28.9 dB when this was written
     assert tuned_psnr > 30
+
+
+@pytest.mark.parametrize(
+    ("side_px", "size"), [(20.0, 64), (100.0, 128), (206.0, 256), (470.0, 512), (4e3, 512)]
+)
+def test_a_small_face_has_no_fine_residual(side_px: float, size: int) -> None:
+    assert residual_size(side_px, InversionConfig.texels_per_pixel) == size
 
 
 @pytest.mark.parametrize("yaw_deg", [-30.0, 30.0])

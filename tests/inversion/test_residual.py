@@ -2,12 +2,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from mien.generator.decoder import OUTPUTS
 from mien.generator.planes import Planes, sample_planes
 from mien.inversion.residual import (
     FULL_WEIGHT,
     SIZE,
-    add_residual,
     borrow_from_mirror,
     fill,
     fill_chart,
@@ -109,14 +107,3 @@ def test_body_and_islands_do_not_mix() -> None:
     filled = fill_chart(weight[None] * 3, weight)
     assert (filled[0, :rows] == 0).all()
     assert (filled[0, rows + 10 : rows + 70, 90:410] > 0.5).all()
-
-
-def test_a_residual_changes_only_the_decoded_channels(random: torch.Generator) -> None:
-    base = Planes(
-        torch.randn(1, 12, 32, 32, generator=random), torch.zeros(1, 12, 4, 4), torch.zeros(1, 12, 4, 4)
-    )
-    residual = torch.randn(1, OUTPUTS, 32, 32, generator=random)
-    tuned = add_residual(base, residual, None)
-    torch.testing.assert_close(tuned.uv[:, :OUTPUTS] - base.uv[:, :OUTPUTS], residual)
-    assert torch.equal(tuned.uv[:, OUTPUTS:], base.uv[:, OUTPUTS:])
-    assert tuned.hair_height is None

@@ -43,11 +43,12 @@ RIM_REACH: Final = 0.012
 """The same of the surroundings of which an outline's pixels fill about half."""
 RIM_SHARE: Final = (0.7, 0.95)
 """Filled shares of the surroundings between which a pixel stops to count as outline."""
-SHIFTED: Final = (0.4, 1.6)
+SHIFTED: Final = (0.15, 0.7)
 """Pixels of the photo by which the expression moves a point between which its detail must be trusted: edges,
 where it is not, are about a pixel wide."""
 MISFIT: Final = (0.08, 0.22)
 """Largest detail nearby of the body between which the photo shows something else than the point under it."""
+SPECK_BLUR_PX: Final = 0.7
 BESIDE_BLUR_PX: Final = 4.0
 """Blur of how what lies beside the render goes with it."""
 MIN_ALPHA: Final = 1e-3
@@ -245,7 +246,7 @@ def add_detail(
     elsewhere = torch.maximum(smoothstep(turn, *TURN_DEG), moved)
     angle = 1 - elsewhere * (1 - smoothstep(looked[..., TRUST], *FACING))
     plain = torch.cat([out.rgb, out.alpha[..., None]], -1)
-    drawn = plain + (seen * same * angle)[..., None] * looked[..., DETAIL]
+    drawn = plain + without_specks(seen * same * angle)[..., None] * looked[..., DETAIL]
     outline = cv2.GaussianBlur(looked[..., RIM][places.nearest].numpy(), (0, 0), 1.5)
     beside = torch.maximum(1 - looked[..., COVER], looked[..., HAIR_RIM])
     card = (1 - smoothstep(turn, *CARD_DEG)) * beside * torch.from_numpy(outline)
@@ -254,6 +255,12 @@ def add_detail(
     alpha = drawn[..., 3].clamp(0, 1)
     rgb = torch.minimum(drawn[..., :3].clamp(min=0), alpha[..., None])
     return replace(out, rgb=rgb, alpha=alpha)
+
+
+def without_specks(weight: Float[Tensor, "height width"]) -> Float[Tensor, "height width"]:
+    """A weight without single pixels: where surfaces meet, every other pixel may look up one or the other."""
+    median = cv2.medianBlur(weight.contiguous().numpy(), 3)
+    return torch.from_numpy(cv2.GaussianBlur(median, (0, 0), SPECK_BLUR_PX))
 
 
 def _level(detail: PhotoDetail, camera: Camera, shape: torch.Size) -> Float[Tensor, "1 14 _ _"]:

@@ -51,9 +51,15 @@ class Decoder(nn.Module):
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
 
-    def forward(self, features: Float[Tensor, "batch point channel"]) -> Decoded:
-        """Decode features."""
+    def forward(
+        self,
+        features: Float[Tensor, "batch point channel"],
+        residual: Float[Tensor, "batch point output"] | None = None,
+    ) -> Decoded:
+        """Decode features; a residual is added to the outputs before their sigmoid."""
         y = features[..., :OUTPUTS] + self.layers(features)
+        if residual is not None:
+            y = y + residual
         return Decoded(
             torch.sigmoid(y[..., BODY_RGB]),
             torch.sigmoid(y[..., HAIR_RGB]),

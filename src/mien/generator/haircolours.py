@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mien.generator.decoder import HAIR_RGB
 from mien.generator.model import Generator
-from mien.generator.planes import Planes, lookup, sample_height, sample_planes, unwrapped, wrap
+from mien.generator.planes import Planes, lookup, resize, sample_height, sample_planes, unwrapped, wrap
 from mien.morphable import chart
 from mien.morphable.carry import chart_grid
 
@@ -48,13 +48,17 @@ def tabulate_hair(generator: Generator, planes: Planes) -> HairColours | None:
     if planes.hair_height is None:
         return None
     size = planes.uv.shape[-1]
+    linear, residual = planes.uv[:, HAIR_RGB], planes.residual
     uv = chart_grid(size).reshape(1, -1, 2).to(planes.uv.device)
     outer = sample_height(planes, torch.nn.functional.pad(uv, (0, 1)))
     near, far = (_network(generator, planes, uv, outer - depth) for depth in DEPTHS)
     table = torch.cat([near, (far - near) / (DEPTHS[1] - DEPTHS[0])], -1)
     image = table.view(1, size, size, 6).permute(0, 3, 1, 2)
+    if residual is not None:
+        size = max(size, residual.shape[-1])
+        linear = resize(linear, size) + resize(residual[:, HAIR_RGB], size)
     return HairColours(
-        wrap(torch.cat([planes.uv[:, HAIR_RGB], image], 1)).cpu().contiguous(),
+        wrap(torch.cat([linear, resize(image, size)], 1)).cpu().contiguous(),
         wrap(planes.uh[:, HAIR_RGB]).cpu(),
         planes.vh[:, HAIR_RGB].cpu(),
         wrap(planes.hair_height).cpu(),

@@ -14,7 +14,7 @@ from mien.core.errors import CheckpointError
 from mien.generator.backbones import BACKBONES, BackboneConfig, BasisConfig
 from mien.generator.decoder import Decoded, Decoder, DecoderConfig
 from mien.generator.mapping import Mapping, MappingConfig
-from mien.generator.planes import Planes, sample_height, sample_planes
+from mien.generator.planes import Planes, sample_height, sample_planes, sample_residual
 from mien.generator.superres import SuperResolution, SuperResolutionConfig
 
 KIND = "generator"
@@ -55,7 +55,8 @@ class Generator(nn.Module):
         """Decoder outputs at plane coordinates: computed where the planes are, returned to the points."""
         here = points.device
         points = points.to(planes.uv.device)
-        decoded = self.decoder(sample_planes(planes, points))
+        residual = None if planes.residual is None else sample_residual(planes, points)
+        decoded = self.decoder(sample_planes(planes, points), residual)
         if planes.hair_height is not None:
             decoded = replace(decoded, hair_height=sample_height(planes, points))
         return decoded if points.device == here else decoded.to(here)

@@ -18,6 +18,9 @@ class Planes:
     vh: Float[Tensor, "batch channel h2 v2"]
     hair_height: Float[Tensor, "batch 1 v3 u3"] | None = None
     """A tuned head's own outer surface of the hair over the chart (EG3D units), not the decoded one."""
+    residual: Float[Tensor, "batch output v4 u4"] | None = None
+    """A tuned head's own, added to the decoder's outputs before their sigmoid. Not to its features: a steep
+    network would answer them with other colours than were asked for."""
 
     @cached_property
     def wrapped_uv(self) -> Tensor:
@@ -33,6 +36,11 @@ class Planes:
     def wrapped_height(self) -> Tensor | None:
         """The tuned hair height, likewise."""
         return None if self.hair_height is None else wrap(self.hair_height)
+
+    @cached_property
+    def wrapped_residual(self) -> Tensor | None:
+        """The residual, likewise."""
+        return None if self.residual is None else wrap(self.residual)
 
 
 def resize(plane: Float[Tensor, "batch channel v u"], size: int) -> Float[Tensor, "batch channel v2 u2"]:
@@ -65,6 +73,15 @@ def sample_height(planes: Planes, points: Float[Tensor, "batch point 3"]) -> Flo
     assert planes.wrapped_height is not None
     u = torch.remainder(points[..., 0] + 1, 2.0) - 1
     return lookup(planes.wrapped_height, unwrapped(u, planes.wrapped_height), points[..., 1])[..., 0]
+
+
+def sample_residual(
+    planes: Planes, points: Float[Tensor, "batch point 3"]
+) -> Float[Tensor, "batch point output"]:
+    """The residual at plane coordinates; only for planes that have one."""
+    assert planes.wrapped_residual is not None
+    u = torch.remainder(points[..., 0] + 1, 2.0) - 1
+    return lookup(planes.wrapped_residual, unwrapped(u, planes.wrapped_residual), points[..., 1])
 
 
 def wrap(plane: Float[Tensor, "batch channel y u"]) -> Float[Tensor, "batch channel y u2"]:

@@ -13,10 +13,11 @@ from torch import Tensor
 from mien.core.camera import ORBIT_RADIUS
 from mien.generator.decoder import BODY_RGB
 from mien.generator.model import Generator
-from mien.generator.planes import Planes
+from mien.generator.planes import Planes, sample_height
 from mien.inversion.evidence import PhotoEvidence
-from mien.inversion.residual import EYES, splat, unseen_share
+from mien.inversion.residual import EYES, Splatted, blurred, fill_chart, splat, unseen, unseen_share
 from mien.morphable import chart
+from mien.morphable.carry import chart_grid
 from mien.morphable.model import MorphableModel
 from mien.morphable.regions import Region, region_faces
 
@@ -114,6 +115,24 @@ def tooth_colour(evidence: PhotoEvidence, over_skin: float) -> Float[Tensor, "3"
     white = torch.lerp(_mean_or(whites, float(skin.mean())), skin, 0.25)
     gain = float(over_skin * skin.mean() / white.mean().clamp(min=0.05))
     return (0.9 * white * max(gain, 1.0)).clamp(0.1, 0.82)
+
+
+def hidden_hair(
+    generator: Generator, planes: Planes, colours: Splatted, mean: Float[Tensor, "3"]
+) -> tuple[Float[Tensor, "3 size size"], Float[Tensor, "size size"]]:
+    """Residual of the hair's colour where the photo shows none, and the share (0 to 1) in which it counts.
+
+    Colours (logits, less their `mean`) go on from the seen hair; of the generator's own hair only the light
+    and dark of its strands stays: its hues are another person's. Planes without a residual.
+    """
+    size = colours[1].shape[-1]
+    uv = chart_grid(size).reshape(1, -1, 2)
+    surface = chart.height_coordinate(sample_height(planes, torch.nn.functional.pad(uv, (0, 1))))
+    drawn = logit(generator.decode(planes, torch.cat([uv, surface[..., None]], -1)).hair_rgb[0])
+    drawn = drawn.T.reshape(3, size, size)
+    light = drawn.mean(0, keepdim=True)
+    strands = light - blurred(light, size // 16)
+    return fill_chart(*colours) + mean[:, None, None] + strands - drawn, unseen(colours[1])
 
 
 def region_points(model: MorphableModel, region: Region) -> Float[Tensor, "point 3"]:

@@ -6,7 +6,7 @@ stays a head from the side; colours follow the photo where it shows them, and th
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float
@@ -14,12 +14,20 @@ from torch import Tensor
 
 from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, HEIGHT_SCALE, OUTPUTS
 from mien.generator.model import Generator
-from mien.generator.planes import Planes, sample_planes
+from mien.generator.planes import Planes, resize, sample_planes
 from mien.generator.render import HairTrace, PosedHead, make_hair_shell, outer_height, trace_hair
 from mien.inversion.evidence import PhotoEvidence
 from mien.inversion.hair import HairConfig, fit_height, sample_silhouette, smooth_height
-from mien.inversion.hidden import HiddenConfig, Observations, join, logit, scalp_guess, tooth_guess
-from mien.inversion.residual import SIZE, Splatted, add_residual, fill_chart, splat
+from mien.inversion.hidden import (
+    HiddenConfig,
+    Observations,
+    hidden_hair,
+    join,
+    logit,
+    scalp_guess,
+    tooth_guess,
+)
+from mien.inversion.residual import SIZE, Splatted, fill_chart, splat
 from mien.morphable import chart
 from mien.morphable.carry import chart_grid, make_carrier
 from mien.morphable.fit import FaceFit
@@ -45,9 +53,12 @@ class InversionConfig:
     scalp_dye: float = 0.2
     """Weight of a hair pixel's colour on the scalp under it."""
     hidden: HiddenConfig = field(default_factory=HiddenConfig)
-    rounds: int = 5
+    rounds: int = 2
     """Rounds of back-projection."""
-    gain: float = 0.9
+    gain: float = 0.7
+    texels_per_pixel: float = 1.8
+    """Most texels of the residual, around the whole head, per pixel of the crop's side. Between the pixels of
+    a small face finer texels would only hold noise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +67,7 @@ class Inversion:
 
     w: Float[Tensor, " w"]
     residual: Float[Tensor, "channel size size"]
-    """Added to the decoded channels of the (u, v) plane."""
+    """Added to the decoder's outputs, over the (u, v) plane."""
     hair_height: Float[Tensor, "v u"]
     """Outer surface of the hair over the chart, EG3D units above the smooth body."""
     expression: Float[Tensor, "52"]
@@ -67,7 +78,7 @@ class Inversion:
         device = generator.mapping.w_avg.device
         w, residual, height = (t.to(device)[None] for t in (self.w, self.residual, self.hair_height))
         base = generator.planes(w, expression.to(device)[None])
-        return add_residual(base, residual, height[None])
+        return replace(base, residual=residual, hair_height=height[None])
 
 
 def invert(
@@ -97,8 +108,7 @@ def invert(
             )
         height = fit_height(prior, silhouette, config.hair, random)
         with torch.no_grad():
-            zero = torch.zeros(1, OUTPUTS, SIZE, SIZE)
-            person, trace = _trace(evidence, fit, generator, head, w, zero, height)
+            person, trace = _trace(evidence, fit, generator, head, w, height)
             rows = [
                 body,
                 hair_observations(evidence, person, trace, config),
@@ -178,6 +188,7 @@ def back_project(
 ) -> Float[Tensor, "channel size size"]:  # fmt: skip
     """Residual of the decoded channels that makes the render the photo, filled where it shows nothing."""
     base = generator.planes(w[None], fit.expression[None])
+    size = residual_size(fit.crop.side_px, config.texels_per_pixel)
     target = logit(evidence.rgb[person])
     # The scalp under the hair is dyed like the hair above it, so that a gap never shows bare skin.
     dye = config.scalp_dye * trace.alpha * evidence.hair[person]
@@ -192,9 +203,9 @@ def back_project(
     skin = torch.ones(len(body.points))
     skin[: len(seen.points)] = (evidence.hair[person] < 0.3).float()
     hair_points = trace.planes.reshape(-1, 3)
-    residual = torch.zeros(1, OUTPUTS, SIZE, SIZE)
+    residual = torch.zeros(1, OUTPUTS, size, size)
     for round_ in range(config.rounds):
-        planes = add_residual(base, residual, height[None, None])
+        planes = replace(base, residual=residual, hair_height=height[None, None])
         gain = 1.0 if round_ == 0 else config.gain
         hair = generator.decode(planes, hair_points[None]).hair_rgb.view(*trace.weight.shape, 3)
         mean_hair = (trace.weight[..., None] * hair).sum(1) / trace.alpha.clamp(min=1e-3)[:, None]
@@ -203,16 +214,31 @@ def back_project(
         wanted = body.target.clone()
         wanted[dyed] = logit(decoded.hair_rgb[0, dyed])
         body_error = wanted - logit(decoded.body_rgb[0])
-        lent = _splat(body.points, body_error, body.weight * skin)
-        hair_splat = _splat(hair_points, hair_error, hair_share.reshape(-1))
+        lent = splat_seen(body.points, body_error, body.weight * skin, size)
+        hair_splat = splat_seen(hair_points, hair_error, hair_share.reshape(-1), size)
         residual[0, HAIR_RGB] += gain * fill_chart(*hair_splat)
-        residual[0, BODY_RGB] += gain * fill_chart(*_splat(body.points, body_error, body.weight), lent)
-    return residual[0]
+        own = splat_seen(body.points, body_error, body.weight, size)
+        residual[0, BODY_RGB] += gain * fill_chart(*own, lent)
+    mean = (target * hair_share.sum(1, keepdim=True)).sum(0) / hair_share.sum().clamp(min=1e-3)
+    other = (target - mean).repeat_interleave(hair_share.shape[1], 0)
+    colours = splat_seen(hair_points, other, hair_share.reshape(-1), size)
+    guess, share = hidden_hair(generator, replace(base, hair_height=height[None, None]), colours, mean)
+    residual[0, HAIR_RGB] = torch.lerp(residual[0, HAIR_RGB], guess, share)
+    return resize(residual, SIZE)[0]
 
 
-def _splat(points: Tensor, error: Tensor, weight: Tensor) -> Splatted:
+def residual_size(side_px: float, texels_per_pixel: float) -> int:
+    """Texels around the head that a photo can fill: a power of two, at most `SIZE`."""
+    size = SIZE
+    while size > 64 and size > texels_per_pixel * side_px:
+        size //= 2
+    return size
+
+
+def splat_seen(points: Tensor, error: Tensor, weight: Tensor, size: int) -> Splatted:
+    """`splat` of the points that count, without leaps."""
     used = weight > 1e-3
-    return splat(points[used, :2], error[used].clamp(-4, 4), weight[used])
+    return splat(points[used, :2], error[used].clamp(-4, 4), weight[used], size)
 
 
 def _trace(
@@ -221,10 +247,9 @@ def _trace(
     generator: Generator,
     head: PosedHead,
     w: Tensor,
-    residual: Tensor,
     height: Tensor,
 ) -> tuple[Tensor, HairTrace]:
-    planes = add_residual(generator.planes(w[None], fit.expression[None]), residual, height[None, None])
+    planes = replace(generator.planes(w[None], fit.expression[None]), hair_height=height[None, None])
     shell = make_hair_shell(generator, planes, head.model, head.carrier)
     person = torch.nonzero(evidence.alpha > 0.5)[:, 0]
     o, d, depth = evidence.origins[person], evidence.directions[person], evidence.body_depth[person]

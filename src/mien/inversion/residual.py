@@ -1,7 +1,7 @@
 """Residual planes of one person, by back-projection.
 
-The decoder is linear in the plane features but for a small network, so tuning the planes to a photo is a
-linear problem with known weights: every pixel's colour error (in logits) is spread onto the texels it was
+The residual is added to the decoder's outputs, so tuning it to a photo is a linear problem with known
+weights: every pixel's colour error (in logits) is spread onto the texels it was
 read from, averaged, and filled outwards over an image pyramid; a few rounds sharpen it (simultaneous
 algebraic reconstruction, Andersen and Kak 1984).
 """
@@ -12,8 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mien.generator.decoder import OUTPUTS
-from mien.generator.planes import Planes, lookup, resize
+from mien.generator.planes import lookup, resize
 from mien.morphable import chart
 
 SIZE: Final = 512
@@ -24,18 +23,6 @@ FULL_WEIGHT: Final = 0.35
 
 UNSEEN_WEIGHT: Final = 0.03
 """Mean weight of the evidence around a texel from which on it takes nothing from the other side."""
-
-
-def add_residual(
-    planes: Planes,
-    residual: Float[Tensor, "1 channel size size"],
-    hair_height: Float[Tensor, "1 1 v u"] | None,
-) -> Planes:
-    """Planes with a residual on the decoded channels of the (u, v) plane, and the person's hair height."""
-    size = max(planes.uv.shape[-1], residual.shape[-1])
-    uv = resize(planes.uv, size)
-    uv = torch.cat([uv[:, :OUTPUTS] + resize(residual, size), uv[:, OUTPUTS:]], 1)
-    return Planes(uv, planes.uh, planes.vh, hair_height)
 
 
 def splat(
@@ -129,7 +116,7 @@ def borrow_from_mirror(
     Faces are nearly symmetric, their spots are not; where there is evidence of its own, a mirrored one would
     only blur it.
     """
-    need = _unseen(weight)
+    need = unseen(weight)
     lent_total, lent_weight = (total, weight) if lent is None else lent
     return (
         total + need * mirror(_softened(lent_total)),
@@ -141,15 +128,21 @@ def unseen_share(
     weight: Float[Tensor, "size size"], points: Float[Tensor, "point 2"]
 ) -> Float[Tensor, " point"]:
     """1 at chart points around which there is no evidence, 0 where there is a little."""
-    return lookup(_unseen(weight)[None, None], points[None, :, 0], points[None, :, 1])[0, :, 0]
+    return lookup(unseen(weight)[None, None], points[None, :, 0], points[None, :, 1])[0, :, 0]
 
 
-def _unseen(weight: Float[Tensor, "size size"]) -> Float[Tensor, "size size"]:
+def unseen(weight: Float[Tensor, "size size"]) -> Float[Tensor, "size size"]:
+    """1 at texels around which there is no evidence, 0 where there is a little."""
     size = weight.shape[-1]
     near = torch.nn.functional.avg_pool2d(weight[None, None], 2 * (size // 64) + 1, 1, size // 64)[0, 0]
     return (1 - near / UNSEEN_WEIGHT).clamp(min=0)
 
 
 def _softened(image: Float[Tensor, "channel size size"]) -> Float[Tensor, "channel size size"]:
-    side = 2 * (image.shape[-1] // 128) + 1
-    return torch.nn.functional.avg_pool2d(image[None], side, 1, side // 2, count_include_pad=False)[0]
+    return blurred(image, image.shape[-1] // 64)
+
+
+def blurred(image: Float[Tensor, "channel size size"], width: int) -> Float[Tensor, "channel size size"]:
+    """Mean over a square of about `width` texels."""
+    half = width // 2
+    return torch.nn.functional.avg_pool2d(image[None], 2 * half + 1, 1, half, count_include_pad=False)[0]
