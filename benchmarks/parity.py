@@ -2,8 +2,8 @@
 
     python benchmarks/parity.py [--reference FOLDER]
 
-Writes results/parity.json and prints a table. Differences are per standard deviation of the reference; gradients
-by the length of the difference over the length.
+Writes results/parity.json and prints a table. Differences are per standard deviation of the reference. Those
+of gradients are of lengths; the reference was made in float32, so gradients in float64 differ from it too.
 """
 
 import argparse
@@ -34,21 +34,25 @@ def main() -> None:
     """Compare, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reference", type=Path, default=ROOT.parent / "shared" / "parity")
-    parity = ParitySet(parser.parse_args().reference)
+    folder = parser.parse_args().reference
+    parity = ParitySet(folder)
     torch.set_num_threads(1)
     found: dict[str, list[Difference]] = {group: compare(parity, group) for group in GROUPS}
     with torch.no_grad():
-        found |= {name: compare_superres(parity, name) for name in OFFICIAL_NAMES}
-        found["resize"] = compare_resize(parity)
-    found["discriminator"] = compare_discriminator(parity)
-    gradients = compare_gradients(parity)
+        found |= {name: compare_superres(folder, name) for name in OFFICIAL_NAMES}
+        found["resize"] = compare_resize(folder)
+    found["discriminator"] = compare_discriminator(folder)
+    gradients = {
+        str(t).removeprefix("torch."): compare_gradients(parity, t) for t in (torch.float32, torch.float64)
+    }
     for group, items in found.items():
         print(f"\n{group}")
         for d in items:
             print(f"  {d.name:<52} {d.largest:9.2e} {d.relative:9.2e}")
-    print("\ngradients (the ten largest)")
-    for g in sorted(gradients, key=lambda g: -g.length)[:10]:
-        print(f"  {g.name:<52} {g.length:19.2e}")
+    for dtype, lengths in gradients.items():
+        print(f"\ngradients in {dtype} (the five largest differences)")
+        for g in sorted(lengths, key=lambda g: -g.length)[:5]:
+            print(f"  {g.name:<52} {g.length:19.2e}")
     results: dict[str, Any] = {
         "torch": torch.__version__,
         "largest_relative": max(d.relative for items in found.values() for d in items),
@@ -56,7 +60,7 @@ def main() -> None:
             group: {d.name: {**asdict(d), "relative": d.relative} for d in items}
             for group, items in found.items()
         },
-        "gradients": {g.name: g.length for g in gradients},
+        "gradients": {dtype: {g.name: g.length for g in items} for dtype, items in gradients.items()},
     }
     for items in results["arrays"].values():
         for name, entry in items.items():

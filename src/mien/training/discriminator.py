@@ -1,7 +1,7 @@
 """EG3D's dual discriminator and the R1 penalty (Chan et al. 2022, section 4.3), in the published layout.
 
-It sees the final image together with the enlarged volume-rendered one, so that the two must agree, and knows the
-camera. A residual network as in StyleGAN2 (Karras et al. 2020, section 4).
+It sees the final image together with the enlarged volume-rendered one, so that the two must agree, and knows
+the camera. A residual network as in StyleGAN2 (Karras et al. 2020, section 4).
 """
 
 import math
@@ -158,10 +158,10 @@ def batch_spread(
 
 
 def r1_penalty(logits: Float[Tensor, "batch 1"], images: Sequence[Tensor]) -> Float[Tensor, " batch"]:
-    """Squared length of the logits' gradient with respect to the real images (Mescheder et al. 2018, eq. 9).
+    """Squared length of the logits' gradient with respect to the real images (Mescheder et al. 2018, 4.1).
 
-    `images` (one per kind, [batch, ...]) must require gradients and have led to `logits`. The loss is gamma / 2
-    times the mean.
+    `images` (one per kind, [batch, ...]) must require gradients and have led to `logits`. The loss is gamma / 2 times
+    the mean.
     """
     gradients = torch.autograd.grad(logits.sum(), list(images), create_graph=True)
     return torch.stack([g.square().flatten(1).sum(1) for g in gradients]).sum(0)

@@ -1,5 +1,6 @@
 """EG3D generators as files: safetensors with every size and option in the JSON header."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
@@ -106,14 +107,16 @@ def _value(hint: Any, value: Any, where: str, source: str) -> Any:
         return _read(hint, value, where, source)
     if isinstance(value, list):
         value = tuple(value)  # JSON has no tuples
-    if not is_bearable(value, hint) and is_bearable(value, int) and not isinstance(value, bool):
+    if type(value) is int and not is_bearable(value, hint):
         value = float(value)  # nor a float without a fraction
-    if not is_bearable(value, hint):
+    numbers = value if isinstance(value, tuple) else (value,)
+    if not is_bearable(value, hint) or any(isinstance(x, float) and not math.isfinite(x) for x in numbers):
         raise _header_error(source, f"{where} is {value!r}", f"expected {hint}")
     return value
 
 
 def _header_error(source: str, found: str, expected: str) -> CheckpointError:
     return CheckpointError(
-        f"In the header of the EG3D file {source} {found}; {expected}. The file is damaged or of another version."
+        f"In the header of the EG3D file {source} {found}; {expected}. "
+        "The file is damaged or of another version."
     )

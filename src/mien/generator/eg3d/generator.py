@@ -74,7 +74,7 @@ class Eg3dGenerator(nn.Module):
         truncation: float = 1.0,
         cutoff: int | None = None,
     ) -> Float[Tensor, "batch layer w"]:
-        """One latent per layer. Truncation 1 leaves them, 0 gives the mean; `cutoff`: only the first layers."""
+        """Latents per layer. Truncation 1 leaves them, 0 gives the mean; `cutoff`: only the first layers."""
         ws = self.backbone.layered(self.map_w(z, label))
         if truncation == 1:
             return ws

@@ -1,5 +1,6 @@
-"""From a published checkpoint's constructor arguments to the parts of an `Eg3dConfig`. Unknown names raise."""
+"""From a published checkpoint's constructor arguments to the parts of an `Eg3dConfig`; unknown ones fail."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -173,13 +174,13 @@ def _error(where: str, found: str, expected: str) -> CheckpointError:
 
 
 def _integer(where: str, value: Any) -> int:
-    if not isinstance(value, Integral) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise _error(where, f"is {value!r}", "expected a whole number")
     return int(value)
 
 
 def _number(where: str, value: Any) -> float:
-    if not isinstance(value, Real) or isinstance(value, bool) or not abs(float(value)) < float("inf"):
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         raise _error(where, f"is {value!r}", "expected a finite number")
     return float(value)
 

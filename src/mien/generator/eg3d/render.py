@@ -1,8 +1,8 @@
 """EG3D's rendering in two passes: the plain reference that defines the right image.
 
-Every sample of every ray is looked up and decoded. Without a random generator the samples lie in the middle of
-their steps, and the image is the same every time; with one, they are drawn in the order of the official code
-(first pass: uniform, density noise if any; second pass: the same).
+Every sample of every ray is looked up and decoded. Without a random generator the samples lie in the middle
+of their steps, and the image is the same every time; with one, they are drawn in the official order (first
+pass: uniform, density noise if any; second pass: the same).
 """
 
 from collections.abc import Callable

@@ -1,12 +1,6 @@
-"""How near the EG3D generator is to reference numbers that were made with another implementation.
-
-A folder holds configurations, weights, inputs and outputs (JSON, safetensors, npz). Every output is computed again
-and compared; the largest difference is put in units of the reference's standard deviation.
-"""
+"""The small generator of the reference: every output again, in groups."""
 
 import json
-import math
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,46 +13,27 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from mien.core.camera import Camera
+from mien.evaluation.parity.differences import Difference, GradientDifference, difference, normal
 from mien.generator.eg3d.checkpoint import generator_of
 from mien.generator.eg3d.config import Eg3dConfig
 from mien.generator.eg3d.generator import Eg3dGenerator, Eg3dRender
 from mien.generator.eg3d.rays import camera_rays
 from mien.generator.eg3d.sampling import box_limits
-from mien.generator.eg3d.superres import OFFICIAL_NAMES, SUPERRES
-from mien.training.discriminator import DiscriminatorConfig, DualDiscriminator, r1_penalty, resized
 
-INPUTS: Final = {"z", "c", "c_cond", "c_real_00018", "yaw_pitch", "query_xyz", "ws_last"}
+INPUTS: Final = {"z", "c", "c_cond", "c_real_00018", "yaw_pitch", "query_xyz"}
+"""Arrays of the reference that are given, not compared."""
 RAY_PX: Final = 32
 SEED: Final = 1234
-FEW: Final = 8
-"""Arrays of fewer numbers are compared as they are: their standard deviation means nothing."""
 
 
-@dataclass(frozen=True)
-class Difference:
-    """Ours against the reference."""
+@dataclass(frozen=True, eq=False)
+class Gradients:
+    """Of one number made from one image."""
 
-    name: str
-    largest: float
-    """Largest absolute difference."""
-    deviation: float
-    """Standard deviation of the reference (1 for a few numbers)."""
-
-    @property
-    def relative(self) -> float:
-        """Largest difference per standard deviation."""
-        return self.largest / self.deviation
-
-
-def difference(name: str, ours: Tensor, reference: np.ndarray) -> Difference:
-    """Compare; ValueError if the shapes differ, and a difference of infinity for anything not finite."""
-    expected = torch.from_numpy(np.asarray(reference)).double()
-    found = ours.detach().double().cpu()
-    if found.shape != expected.shape:
-        raise ValueError(f"{name} is {tuple(found.shape)}, its reference {tuple(expected.shape)}.")
-    largest = float((found - expected).abs().max())
-    deviation = float(expected.std()) if expected.numel() > FEW else 1.0
-    return Difference(name, largest if math.isfinite(largest) else math.inf, deviation)
+    ws: Tensor
+    label: Tensor
+    parameters: dict[str, Tensor | None]
+    """None for those that have no part in the image."""
 
 
 class ParitySet:
@@ -67,7 +42,7 @@ class ParitySet:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def _json(self, name: str) -> Any:
+    def read_json(self, name: str) -> Any:
         return json.loads((self.folder / name).read_text(encoding="utf-8"))
 
     @cached_property
@@ -78,7 +53,7 @@ class ParitySet:
     @cached_property
     def config(self) -> Eg3dConfig:
         """Configuration of the small generator."""
-        data = self._json("small_config.json")
+        data = self.read_json("small_config.json")
         return Eg3dConfig.from_official(data["class_name"], data["init_kwargs"], data["attributes"])
 
     def generator(self, config: Eg3dConfig | None = None) -> Eg3dGenerator:
@@ -110,16 +85,15 @@ class ParitySet:
         """Their planes."""
         return self.small.planes(self.ws)
 
-    @cached_property
-    def gradients(self) -> tuple[Tensor, Tensor, dict[str, Tensor | None]]:
-        """Gradients of sum(image weight) by latents, label and every parameter; weight: normal, seed 7."""
-        network = self.generator().requires_grad_(True)
-        ws, label = (x[:1].clone().requires_grad_() for x in (self.ws, self.input("c")))
+    def gradients(self, dtype: torch.dtype = torch.float32) -> Gradients:
+        """Gradients of sum(image weight); weight: normal, seed 7."""
+        network = self.generator().to(dtype).requires_grad_(True)
+        ws, label = (x[:1].to(dtype).requires_grad_() for x in (self.ws, self.input("c")))
         image = network.render(network.planes(ws), ws, Camera.from_label(label[0])).image
-        (image * _normal(7, tuple(image.shape))).sum().backward()
+        (image * normal(7, tuple(image.shape)).to(dtype)).sum().backward()
         assert ws.grad is not None
         assert label.grad is not None
-        return ws.grad, label.grad, {name: p.grad for name, p in network.named_parameters()}
+        return Gradients(ws.grad, label.grad, {name: p.grad for name, p in network.named_parameters()})
 
 
 def latents(parity: ParitySet) -> dict[str, Tensor]:
@@ -224,12 +198,6 @@ def seeded(parity: ParitySet) -> dict[str, Tensor]:
     }
 
 
-def gradients(parity: ParitySet) -> dict[str, Tensor]:
-    """Gradients by latents and camera."""
-    of_ws, of_label, _ = parity.gradients
-    return {"grad_ws": of_ws, "grad_c": of_label}
-
-
 GROUPS: Final[dict[str, Callable[[ParitySet], dict[str, Tensor]]]] = {
     "latents": latents,
     "planes": planes,
@@ -250,121 +218,27 @@ def compare(parity: ParitySet, group: str) -> list[Difference]:
     return [difference(name, tensor, parity.reference[name]) for name, tensor in ours.items()]
 
 
-@dataclass(frozen=True)
-class GradientDifference:
-    """A gradient of ours against the reference's."""
-
-    name: str
-    length: float
-    """Relative difference of the lengths or, for whole gradients, length of the difference over the length."""
-
-
-def compare_gradients(parity: ParitySet) -> list[GradientDifference]:
-    """Whole gradients by latents and camera, and the length of every parameter's.
+def compare_gradients(parity: ParitySet, dtype: torch.dtype = torch.float32) -> list[GradientDifference]:
+    """Whole gradients by latents and camera, and the length of every parameter's, computed in `dtype`.
 
     Raises ValueError if a parameter has a gradient and its reference none, or the other way round.
     """
-    out = []
-    for name, ours in gradients(parity).items():
+    ours, out = parity.gradients(dtype), []
+    for name, gradient in (("grad_ws", ours.ws), ("grad_c", ours.label)):
         expected = parity.input(name).double()
-        out.append(GradientDifference(name, float((ours.double() - expected).norm() / expected.norm())))
-    reference = parity._json("small_param_grads.json")
-    for name, gradient in parity.gradients[2].items():
-        expected = reference[name]
-        if (gradient is None) != (expected is None):
+        out.append(GradientDifference(name, float((gradient.double() - expected).norm() / expected.norm())))
+    reference = parity.read_json("small_param_grads.json")
+    if reference.keys() != ours.parameters.keys():
+        raise ValueError("The reference has gradients of other parameters than the generator has.")
+    for name, found in ours.parameters.items():
+        if (found is None) != (reference[name] is None):
             raise ValueError(f"Only one of ours and the reference has a gradient of {name}.")
-        if gradient is not None:
-            length = float(gradient.double().norm())
-            out.append(GradientDifference(name, abs(length / expected[0] - 1)))
+        if found is not None:
+            length = float(found.double().norm())
+            out.append(GradientDifference(name, abs(length / reference[name][0] - 1)))
     return out
-
-
-def compare_superres(parity: ParitySet, official_name: str) -> list[Difference]:
-    """One super-resolution module at all sizes of the reference."""
-    data = parity._json("superres_config.json")
-    reference = np.load(parity.folder / "superres_reference.npz", allow_pickle=False)
-    kind, given = OFFICIAL_NAMES[official_name], data["classes"][official_name]["kwargs"]
-    config = kind(antialias=given.get("sr_antialias", False))
-    network = SUPERRES[kind](config).eval().requires_grad_(False)
-    state = network.state_dict()
-    for name, tensor in state.items():
-        _fill(tensor, name, f"{data['prefix'].replace('<ClassName>', official_name)}{name}", data["seed"])
-    network.load_state_dict(state)
-    w, step = torch.from_numpy(reference["ws_last"]), network.output_px // 64
-    out = []
-    for side in sorted(
-        int(k.split("_")[1][2:]) for k in reference if k.startswith(f"{official_name}_") and "_out_" in k
-    ):
-        features = _normal(side, (1, 32, side, side)) * 0.5
-        image = network(features[:, :3], features, w)
-        ours = {
-            f"out_sub{step}": image[..., ::step, ::step],
-            "meanstd": torch.stack([image.mean(), image.std()]),
-        }
-        for what, tensor in ours.items():
-            name = f"{official_name}_in{side}_{what}"
-            out.append(difference(name, tensor, reference[name]))
-    return out
-
-
-def compare_resize(parity: ParitySet) -> list[Difference]:
-    """Antialiased bilinear resize."""
-    reference = np.load(parity.folder / "superres_reference.npz", allow_pickle=False)
-    out = []
-    for source, target, step in ((48, 128, 4), (128, 48, 1)):
-        image = resized((_normal(source, (1, 32, source, source)) * 0.5)[:, :3], target)[..., ::step, ::step]
-        name = f"aa_{source}_to_{target}"
-        out.append(difference(name, image, reference[name]))
-    return out
-
-
-def compare_discriminator(parity: ParitySet) -> list[Difference]:
-    """Logits of a batch and of its images alone, and the R1 penalty."""
-    data = parity._json("small_D_config.json")["init_kwargs"]
-    network = DualDiscriminator(
-        DiscriminatorConfig(
-            image_px=data["img_resolution"], channel_base=data["channel_base"], channel_max=data["channel_max"],
-            clamp=data["conv_clamp"], group_size=data["epilogue_kwargs"]["mbstd_group_size"],
-        )
-    )  # fmt: skip
-    network.load_state_dict(load_file(parity.folder / "small_D_state.safetensors"), strict=True)
-    network.eval()
-    reference = np.load(parity.folder / "small_D_reference.npz", allow_pickle=False)
-    label = torch.from_numpy(reference["c"])
-    image, raw = (
-        (_normal(seed, (4, 3, px, px)) * 0.5).requires_grad_() for seed, px in ((11, 128), (12, 32))
-    )
-    logits = network(image, raw, label)
-    alone = [network(image[k, None], raw[k, None], label[k, None]) for k in range(4)]
-    ours = {
-        "logits": logits,
-        "logits_batch1": torch.cat(alone),
-        "r1_penalty": r1_penalty(logits, [image, raw]),
-    }
-    return [difference(name, tensor, reference[name]) for name, tensor in ours.items()]
 
 
 def _three(found: Eg3dRender, pattern: str) -> dict[str, Tensor]:
     parts = {"image": found.image, "image_raw": found.image_raw, "image_depth": found.depth}
     return {pattern.format(name): tensor for name, tensor in parts.items()}
-
-
-def _normal(seed: int, shape: tuple[int, ...]) -> Tensor:
-    """Normal numbers of NumPy's old generator, which the reference was made with."""
-    return torch.from_numpy(np.random.RandomState(seed).randn(*shape).astype(np.float32))  # noqa: NPY002
-
-
-def _fill(tensor: Tensor, name: str, key: str, seed: int) -> None:
-    """Weights of a module of the reference: one seeded stream per tensor, by its name."""
-    random = np.random.RandomState((zlib.crc32(key.encode()) ^ seed) & 0xFFFFFFFF)  # noqa: NPY002
-    if name.endswith("resample_filter"):
-        return
-    if name.endswith("noise_strength"):
-        values = random.uniform(0.05, 0.15, tuple(tensor.shape))
-    else:
-        values = random.standard_normal(tuple(tensor.shape))
-        if name.endswith("affine.bias"):
-            values = 1 + 0.2 * values
-        elif name.endswith("bias"):
-            values = 0.2 * values
-    tensor.copy_(torch.from_numpy(np.asarray(values, dtype=np.float32)))
