@@ -160,8 +160,8 @@ def batch_spread(
 def r1_penalty(logits: Float[Tensor, "batch 1"], images: Sequence[Tensor]) -> Float[Tensor, " batch"]:
     """Squared length of the logits' gradient with respect to the real images (Mescheder et al. 2018, 4.1).
 
-    `images` (one per kind, [batch, ...]) must require gradients and have led to `logits`. The loss is gamma / 2 times
-    the mean.
+    `images` (one per kind, [batch, ...]) must require gradients and have led to `logits`. The loss is
+    gamma / 2 times the mean.
     """
     gradients = torch.autograd.grad(logits.sum(), list(images), create_graph=True)
     return torch.stack([g.square().flatten(1).sum(1) for g in gradients]).sum(0)

@@ -5,10 +5,10 @@ again and compared; the largest difference is put in units of the reference's st
 """
 
 from mien.evaluation.parity.differences import Difference, GradientDifference, difference
-from mien.evaluation.parity.modules import compare_discriminator, compare_resize, compare_superres
+from mien.evaluation.parity.modules import SIDES, compare_discriminator, compare_resize, compare_superres
 from mien.evaluation.parity.small import GROUPS, INPUTS, ParitySet, compare, compare_gradients
 
 __all__ = [
-    "GROUPS", "INPUTS", "Difference", "GradientDifference", "ParitySet", "compare", "compare_discriminator",
-    "compare_gradients", "compare_resize", "compare_superres", "difference",
+    "GROUPS", "INPUTS", "SIDES", "Difference", "GradientDifference", "ParitySet", "compare",
+    "compare_discriminator", "compare_gradients", "compare_resize", "compare_superres", "difference",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 import json
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -14,17 +14,18 @@ from mien.evaluation.parity.differences import Difference, difference, normal
 from mien.generator.eg3d.superres import OFFICIAL_NAMES, SUPERRES, HybridSuperRes
 from mien.training.discriminator import DiscriminatorConfig, DualDiscriminator, r1_penalty, resized
 
+SIDES: Final = (48, 64, 128)
+"""Input sizes of the super-resolution modules in the reference."""
 
-def compare_superres(folder: Path, official_name: str) -> list[Difference]:
-    """One super-resolution module at all sizes of the reference."""
+
+def compare_superres(folder: Path, official_name: str, sides: tuple[int, ...] = SIDES) -> list[Difference]:
+    """One super-resolution module at some input sizes."""
     reference = np.load(folder / "superres_reference.npz", allow_pickle=False)
     network = _superres(folder, official_name)
     w, step = torch.from_numpy(reference["ws_last"]), network.output_px // 64
     prefix = f"{official_name}_in"
     out = []
-    for side in sorted(
-        {int(k.removeprefix(prefix).split("_")[0]) for k in reference if k.startswith(prefix)}
-    ):
+    for side in sides:
         features = normal(side, (1, 32, side, side)) * 0.5
         image = network(features[:, :3], features, w)
         spread = torch.stack([image.mean(), image.std()])
@@ -69,7 +70,7 @@ def compare_discriminator(folder: Path) -> list[Difference]:
             image_px=data["img_resolution"],
             channel_base=data["channel_base"],
             channel_max=data["channel_max"],
-            clamp=data["conv_clamp"],
+            clamp=float(data["conv_clamp"]),
             group_size=data["epilogue_kwargs"]["mbstd_group_size"],
         )
     )
