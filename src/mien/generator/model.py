@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mien.core.assets import asset_path
 from mien.core.checkpoint import read_safetensors, require_keys, write_safetensors
 from mien.core.errors import CheckpointError
-from mien.generator.backbones import BACKBONES, BackboneConfig, BasisConfig
+from mien.generator.backbones import CHART_BACKBONES, BasisConfig, ChartBackboneConfig
 from mien.generator.decoder import Decoded, Decoder, DecoderConfig
 from mien.generator.mapping import Mapping, MappingConfig
 from mien.generator.planes import Planes, sample_height, sample_planes, sample_residual
@@ -25,7 +25,7 @@ MIEN_BASE = "mien-base.safetensors"
 class GeneratorConfig:
     """Presets of the generator's parts."""
 
-    backbone: BackboneConfig = field(default_factory=BasisConfig)
+    backbone: ChartBackboneConfig = field(default_factory=BasisConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     mapping: MappingConfig = field(default_factory=MappingConfig)
     superres: SuperResolutionConfig = field(default_factory=SuperResolutionConfig)
@@ -42,7 +42,7 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
         self.mapping = Mapping(config.mapping)
-        self.backbone = BACKBONES[type(config.backbone)](config.backbone)
+        self.backbone = CHART_BACKBONES[type(config.backbone)](config.backbone)
         self.decoder = Decoder(config.decoder)
         self.superres = SuperResolution(config.superres)
         self.register_buffer("w_std", torch.ones(config.mapping.w_size))
@@ -90,7 +90,7 @@ def load_generator(explicit: Path | None = None, *, device: torch.device | str =
 
 
 def _config_from(header: dict[str, Any]) -> GeneratorConfig:
-    known = {c.__name__: c for c in BACKBONES}
+    known = {c.__name__: c for c in CHART_BACKBONES}
     name = header.get("backbone", "")
     if name not in known:
         raise CheckpointError(
