@@ -7,6 +7,7 @@ import types
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,8 @@ class Persistent:
         self.source = SOURCE
 
     def __reduce__(self) -> tuple[Any, ...]:
-        meta = dict(type="class", version=6, module_src=self.source, class_name=self.class_name, state=self.attributes)
+        meta = {"type": "class", "version": 6, "module_src": self.source, "class_name": self.class_name}
+        meta["state"] = self.attributes
         return _reconstruct_persistent_obj, (meta,)
 
 
@@ -121,7 +123,15 @@ def pickled(value: Any, location: str = "cpu") -> bytes:
     return buffer.getvalue()
 
 
-def module_state(tensors: dict[str, Tensor], kinds: dict[str, Callable[..., Any]], path: str = "") -> dict[str, Any]:
+@cache
+def parameter(tensor: Tensor) -> nn.Parameter:
+    """The parameter of a tensor: the same one where the tensor is the same, so that it is pickled once."""
+    return nn.Parameter(tensor, requires_grad=False)
+
+
+def module_state(
+    tensors: dict[str, Tensor], kinds: dict[str, Callable[..., Any]], path: str = ""
+) -> dict[str, Any]:
     """What a module of these tensors has in its `__dict__`; `kinds` makes the submodules of some paths."""
     parameters: dict[str, Any] = OrderedDict()
     buffers: dict[str, Any] = OrderedDict()
@@ -133,7 +143,7 @@ def module_state(tensors: dict[str, Tensor], kinds: dict[str, Callable[..., Any]
         elif first in BUFFERS:
             buffers[first] = tensor
         else:
-            parameters[first] = nn.Parameter(tensor, requires_grad=False)
+            parameters[first] = parameter(tensor)
     modules: dict[str, Any] = OrderedDict()
     for name, held in inside.items():
         below = f"{path}{name}"
@@ -165,7 +175,11 @@ KINDS: dict[str, Callable[..., Any]] = {"decoder": OSGDecoder, "decoder.net": se
 
 
 def generator(
-    tensors: dict[str, Tensor], init_kwargs: dict[str, Any], *, class_name: str = "TriPlaneGenerator", **attributes: Any
+    tensors: dict[str, Tensor],
+    init_kwargs: dict[str, Any],
+    *,
+    class_name: str = "TriPlaneGenerator",
+    **attributes: Any,
 ) -> Persistent:
     """A generator object; `attributes` besides those of a module."""
     state = module_state(tensors, KINDS)
@@ -177,7 +191,11 @@ def generator(
     state["_init_args"] = ()
     state["_init_kwargs"] = EasyDict(init_kwargs)
     rendering = EasyDict(init_kwargs["rendering_kwargs"]) if "rendering_kwargs" in init_kwargs else None
-    own = {"z_dim": init_kwargs.get("z_dim"), "neural_rendering_resolution": 64, "rendering_kwargs": rendering}
+    own = {
+        "z_dim": init_kwargs.get("z_dim"),
+        "neural_rendering_resolution": 64,
+        "rendering_kwargs": rendering,
+    }
     return Persistent(class_name, **{**state, **own, **attributes})
 
 

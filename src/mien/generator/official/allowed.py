@@ -14,6 +14,7 @@ from typing import Any, Final
 from mien.generator.official.machine import check_key
 from mien.generator.official.values import (
     BFLOAT16,
+    MAX_DIMS,
     Budget,
     Instance,
     NumpyType,
@@ -124,6 +125,13 @@ def rebuilt_tensor(arguments: tuple[Any, ...]) -> TensorView:
     """`_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks, ...)`."""
     name = "torch._utils._rebuild_tensor_v2"
     storage, offset, shape, stride = _arguments(arguments, (Storage, int, tuple, tuple), name)
+    if len(shape) != len(stride) or len(shape) > MAX_DIMS:
+        raise RefusedError(
+            f"a tensor has {len(shape)} sizes and {len(stride)} strides; as many, and at most {MAX_DIMS}, "
+            "are expected"
+        )
+    if not all(type(n) is int for n in (offset, *shape, *stride)):
+        raise RefusedError("a tensor's offset, sizes or strides are not integers")
     return TensorView(storage, offset, shape, stride)
 
 

@@ -24,8 +24,8 @@ from mien.generator.official.values import RefusedError, TensorView, shown
 SUFFIX: Final = ".safetensors"
 LICENCE: Final = "NVIDIA source code licence, non-commercial: research use only"
 UNKNOWN_LICENCE: Final = "not stated in the file; weights trained from NVIDIA's are for research use only"
-_GROWTH: Final = 2
-"""Half precision becomes float32; a file whose tensors take more than that shows some bytes many times."""
+_GROWTH: Final = 4
+"""Half precision doubles as float32; a file whose tensors grow more shows the same bytes again and again."""
 
 
 @dataclass(frozen=True)

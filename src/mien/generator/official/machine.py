@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from mien.generator.official.values import Budget, Instance, NumpyType, RefusedError, Stub, shown
 
-MAX_STACK: Final = 50_000
+MAX_STACK: Final = 20_000
 """Values waiting on the stack; a dictionary is filled a thousand entries at a time."""
 MAX_MARKS: Final = 1_000
 MAX_TEXT: Final = 4 << 20

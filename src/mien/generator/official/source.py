@@ -22,6 +22,7 @@ from mien.generator.official.zipped import read_zip
 _OLD_PICKLE: Final = re.compile(rb"[(\]})]|c[\w.]{1,200}\n[\w.]{1,200}\n", re.ASCII)
 """How pickles of protocols 0 and 1 begin. No checkpoint is one, but the reason should name what they ask
 for."""
+_HASH_BYTES: Final = 16 << 20
 _NOTHING_RUN: Final = "nothing of it was run. Give an official EG3D checkpoint or a state dict of one"
 
 
@@ -48,7 +49,18 @@ def read_source(path: Path) -> SourceFile:
     with refusing(path):
         budget = Budget()
         kind, model = _read(path, data, budget)
-    return SourceFile(path, len(data), hashlib.sha256(data).hexdigest(), kind, model)
+    return SourceFile(path, len(data), _sha256(data), kind, model)
+
+
+def _sha256(data: memoryview) -> str:
+    """Hash of the very bytes that were read; they are let go of again, so that memory does not fill with
+    them."""
+    digest = hashlib.sha256()
+    for start in range(0, len(data), _HASH_BYTES):
+        digest.update(data[start : start + _HASH_BYTES])
+        if isinstance(data.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            data.obj.madvise(mmap.MADV_DONTNEED, start, min(_HASH_BYTES, len(data) - start))
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from mien.generator.official.values import Budget, RefusedError, Storage, Stub, 
 
 MAGIC: Final = 0x1950A86A20F9469CFC6C
 PROTOCOL: Final = 1001
+_STREAM_STEPS: Final = 100
+"""What starting on such a file costs; a full-size official checkpoint has five hundred of them."""
 
 
 def is_stream(data: memoryview) -> bool:
@@ -24,6 +26,7 @@ def is_stream(data: memoryview) -> bool:
 
 def read_stream(data: memoryview, *, allowed: Allowed, budget: Budget) -> Any:
     """The object in such a file, its tensors as views; RefusedError if anything is not as it should be."""
+    budget.spend(_STREAM_STEPS)
     storages: dict[str, Storage] = {}
     machine = Machine(
         data, resolve=allowed.resolve, budget=budget, persistent=lambda key: named_storage(key, storages)
