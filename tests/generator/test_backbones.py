@@ -1,6 +1,6 @@
 import torch
 
-from mien.generator.backbones import BACKBONES, BasisBackbone
+from mien.generator.backbones import CHART_BACKBONES, BasisBackbone
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
 
@@ -35,4 +35,4 @@ def test_a_batch_is_its_heads(generator: Generator) -> None:
 
 
 def test_the_family_is_a_table(generator: Generator) -> None:
-    assert BACKBONES[type(generator.config.backbone)] is BasisBackbone
+    assert CHART_BACKBONES[type(generator.config.backbone)] is BasisBackbone

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mien.core.progress import progress
-from mien.generator.backbones import Backbone
+from mien.generator.backbones import ChartBackbone
 from mien.generator.mapping import Mapping
 
 SUBSPACES: Final = (2, 3, 4, 6, 8, 12, 16, 24, 32)
@@ -51,7 +51,7 @@ def code_statistics(codes: Float[Tensor, "head w"]) -> tuple[Float[Tensor, " w"]
     return codes.mean(0), codes.std(0).clamp(min=1e-3)
 
 
-def importance_of(backbone: Backbone, w_size: int) -> Float[Tensor, " w"]:
+def importance_of(backbone: ChartBackbone, w_size: int) -> Float[Tensor, " w"]:
     """How much each dimension of W moves the planes (root of the mean square), from unit steps."""
     zero = torch.zeros(w_size, 52)
     with torch.no_grad():

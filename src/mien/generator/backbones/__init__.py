@@ -1,7 +1,7 @@
 """Backbones: from W to planes. A new one is one file and two lines here.
 
-Some make planes over mien-base's canonical chart, others EG3D's planes through the head box; a generator takes
-those of its kind.
+Some make planes over mien-base's canonical chart, others EG3D's planes through the head box; a generator
+takes those of its kind.
 """
 
 from typing import Final
@@ -16,7 +16,7 @@ BoxBackboneConfig = StyleGan2Config
 BOX_BACKBONES: Final = {StyleGan2Config: StyleGan2Backbone}
 
 BackboneConfig = ChartBackboneConfig | BoxBackboneConfig
-BACKBONES: Final[dict[type, type]] = {**CHART_BACKBONES, **BOX_BACKBONES}
+BACKBONES: Final[tuple[type, ...]] = (*CHART_BACKBONES.values(), *BOX_BACKBONES.values())
 
 __all__ = [
     "BACKBONES", "BOX_BACKBONES", "CHART_BACKBONES", "BackboneConfig", "BasisBackbone", "BasisConfig",

@@ -46,10 +46,10 @@ class Eg3dConfig:
     ) -> "Eg3dConfig":
         """From what a published checkpoint says of itself.
 
-        `class_name` with or without its module; `init_kwargs` are the constructor's arguments; `attributes` may
-        have `neural_rendering_resolution`, `rendering_kwargs` (which then stand for the constructor's) and
-        `plane_axes` ("official", "corrected" or three 3 x 3 matrices). Raises CheckpointError with the name of
-        anything unknown or impossible.
+        `class_name` with or without its module; `init_kwargs` are the constructor's arguments; `attributes`
+        may have `neural_rendering_resolution`, `rendering_kwargs` (which then replace the constructor's) and
+        `plane_axes` ("official", "corrected" or three 3 x 3 matrices). Raises CheckpointError with the name
+        of anything unknown or impossible.
         """
         return checked(cls(**parts_from_official(class_name, init_kwargs, attributes)))
 
@@ -70,6 +70,7 @@ def _check_network(config: Eg3dConfig) -> None:
     _require(1 <= mapping.z_dim <= 8192, "z size", mapping.z_dim, "1 to 8192")
     _require(1 <= mapping.layers <= 64, "number of mapping layers", mapping.layers, "1 to 64")
     _require(mapping.lr_multiplier > 0, "mapping lr multiplier", mapping.lr_multiplier, "above 0")
+    _require(1 <= backbone.plane_channels <= 8192, "plane channels", backbone.plane_channels, "1 to 8192")
     largest = 1 << 20
     _require(backbone.resolution <= backbone.channel_base <= largest, "channel base", backbone.channel_base,
              f"the plane resolution to {largest}")  # fmt: skip
@@ -91,8 +92,10 @@ def _check_rendering(config: Eg3dConfig) -> None:
     if r.near is not None and r.far is not None:
         _require(0 < r.near < r.far < 1e4, "ray range", (r.near, r.far), "0 < near < far")
     else:
+        both = r.near is r.far is None
+        _require(both, "ray range", (r.near, r.far), "two distances, or automatic for both")
         _require(
-            r.near is r.far is None, "ray range", (r.near, r.far), "two distances, or automatic for both"
+            not r.in_disparity, "spacing of samples", "by disparity", "even, with an automatic ray range"
         )
     _require(0 < r.box_side < 1e4, "box side", r.box_side, "above 0")
     _require(4 <= r.coarse <= 4096, "number of coarse samples", r.coarse, "4 to 4096")
@@ -107,6 +110,6 @@ def _check_rendering(config: Eg3dConfig) -> None:
 def _require(fine: bool, what: str, found: object, expected: str) -> None:
     if not fine:
         raise CheckpointError(
-            f"The EG3D generator's {what} is {found}; expected {expected}. The file is damaged, or of a model "
-            "that mien does not know."
+            f"The EG3D generator's {what} is {found}; expected {expected}. "
+            "The file is damaged, or of a model that mien does not know."
         )

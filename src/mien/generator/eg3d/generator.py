@@ -16,6 +16,7 @@ from mien.generator.backbones import BOX_BACKBONES
 from mien.generator.eg3d.config import Eg3dConfig
 from mien.generator.eg3d.decoder import FieldSamples, OsgDecoder
 from mien.generator.eg3d.march import Marched
+from mien.generator.eg3d.rays import camera_rays
 from mien.generator.eg3d.render import RenderingConfig, march_rays
 from mien.generator.eg3d.superres import SUPERRES
 from mien.generator.eg3d.triplanes import sample_triplanes
@@ -73,7 +74,7 @@ class Eg3dGenerator(nn.Module):
         truncation: float = 1.0,
         cutoff: int | None = None,
     ) -> Float[Tensor, "batch layer w"]:
-        """One latent per layer. Truncation 1 leaves them, 0 gives the mean; `cutoff`: only the first layers."""
+        """Latents per layer. Truncation 1 leaves them, 0 gives the mean; `cutoff`: only the first layers."""
         ws = self.backbone.layered(self.map_w(z, label))
         if truncation == 1:
             return ws
@@ -160,15 +161,6 @@ class Eg3dGenerator(nn.Module):
         )
         image = self.enhance(raw.features, _for_cameras(w, cameras), random=random)
         return Eg3dRender(image, raw.image_raw, raw.depth, raw.features, raw.alpha)
-
-
-def camera_rays(cameras: Sequence[Camera], side_px: int, like: Tensor) -> Rays:
-    """Rays [camera, ray] through the pixel centres of square images, row by row; placed as `like` is."""
-    all_rays = [camera.to(like.device, dtype=like.dtype).rays(side_px, side_px) for camera in cameras]
-    return Rays(
-        torch.stack([rays.origins.flatten(0, 1) for rays in all_rays]),
-        torch.stack([rays.directions.flatten(0, 1) for rays in all_rays]),
-    )
 
 
 def unit_image(image: Float[Tensor, "*batch height width"]) -> Float[Tensor, "*batch height width"]:

@@ -1,8 +1,8 @@
 """EG3D's rendering in two passes: the plain reference that defines the right image.
 
-Every sample of every ray is looked up and decoded. Without a random generator the samples lie in the middle of
-their steps, and the image is the same every time; with one, they are drawn in the order of the official code
-(first pass: uniform, density noise if any; second pass: the same).
+Every sample of every ray is looked up and decoded. Without a random generator the samples lie in the middle
+of their steps, and the image is the same every time; with one, they are drawn in the official order (first
+pass: uniform, density noise if any; second pass: the same).
 """
 
 from collections.abc import Callable
@@ -15,7 +15,13 @@ from torch import Tensor
 from mien.core.camera import Rays
 from mien.generator.eg3d.decoder import FieldSamples
 from mien.generator.eg3d.march import Marched, composite, gap_weights
-from mien.generator.eg3d.sampling import box_limits, importance_distances, stratified_distances
+from mien.generator.eg3d.sampling import (
+    box_limits,
+    disparity_distances,
+    distances_between,
+    even_distances,
+    importance_distances,
+)
 from mien.generator.eg3d.triplanes import PlaneAxes
 
 
@@ -48,13 +54,11 @@ def march_rays(
     field: Field, rays: Rays, config: RenderingConfig, random: torch.Generator | None = None
 ) -> Marched:
     """What rays [batch, ray] meet. Gradients come through the last compositing only."""
-    near, far = ray_limits(rays, config)
-    shape = (*near.shape, config.coarse)
-    t = stratified_distances(near, far, _coarse_draws(shape, near, random), in_disparity=config.in_disparity)
+    t = coarse_distances(rays, config, random)
     coarse = _at(field, rays, t, config, random)
     sigma, rgb = coarse.sigma.view(t.shape), coarse.rgb.view(*t.shape, -1)
     if config.fine:
-        u = _fine_draws((*near.shape, config.fine), near, random)
+        u = _fine_draws((*t.shape[:-1], config.fine), t, random)
         t_fine = importance_distances(t, gap_weights(t, sigma).detach(), u)
         fine = _at(field, rays, t_fine, config, random)
         t, order = torch.sort(torch.cat([t, t_fine], -1), -1)
@@ -64,14 +68,16 @@ def march_rays(
     return composite(t, sigma, rgb, white_back=config.white_back)
 
 
-def ray_limits(
-    rays: Rays, config: RenderingConfig
-) -> tuple[Float[Tensor, "batch ray"], Float[Tensor, "batch ray"]]:
-    """Distances between which each ray is sampled."""
+def coarse_distances(
+    rays: Rays, config: RenderingConfig, random: torch.Generator | None = None
+) -> Float[Tensor, "batch ray sample"]:
+    """Distances of the first pass."""
+    like = rays.origins
+    u = _coarse_draws((*like.shape[:-1], config.coarse), like, random)
     if config.near is None or config.far is None:
-        return box_limits(rays, config.box_side)
-    like = rays.origins[..., 0]
-    return torch.full_like(like, config.near), torch.full_like(like, config.far)
+        return distances_between(*box_limits(rays, config.box_side), u)
+    place = disparity_distances if config.in_disparity else even_distances
+    return place(config.near, config.far, u)
 
 
 def _at(

@@ -16,24 +16,30 @@ WEIGHT_FLOOR: Final = 0.01
 PDF_FLOOR: Final = 1e-5
 
 
-def stratified_distances(
-    near: Float[Tensor, "batch ray"],
-    far: Float[Tensor, "batch ray"],
-    u: Float[Tensor, "batch ray sample"],
-    *,
-    in_disparity: bool = False,
-) -> Float[Tensor, "batch ray sample"]:
-    """n samples at near + (i + u) (far - near) / (n - 1), u in [0, 1); or evenly in 1 / distance.
+def even_distances(near: float, far: float, u: Float[Tensor, "*ray sample"]) -> Float[Tensor, "*ray sample"]:
+    """n samples at near + (i + u) (far - near) / (n - 1), u in [0, 1).
 
     The shift by u is one-sided, so the last sample can lie beyond `far` by one step.
     """
     count = u.shape[-1]
-    near, far = near[..., None], far[..., None]
-    if in_disparity:
-        step = torch.linspace(0, 1, count, dtype=u.dtype, device=u.device) + u / (count - 1)
-        return 1 / ((1 - step) / near + step / far)
-    step = torch.arange(count, dtype=u.dtype, device=u.device) + u
-    return near + (far - near) / (count - 1) * step
+    start = torch.linspace(near, far, count, dtype=u.dtype, device=u.device)
+    return start + u * ((far - near) / (count - 1))
+
+
+def disparity_distances(
+    near: float, far: float, u: Float[Tensor, "*ray sample"]
+) -> Float[Tensor, "*ray sample"]:
+    """The same evenly in 1 / distance."""
+    fraction = even_distances(0.0, 1.0, u)
+    return 1 / ((1 - fraction) / near + fraction / far)
+
+
+def distances_between(
+    near: Float[Tensor, "*ray"], far: Float[Tensor, "*ray"], u: Float[Tensor, "*ray sample"]
+) -> Float[Tensor, "*ray sample"]:
+    """As `even_distances`, between the limits of each ray."""
+    step = torch.arange(u.shape[-1], dtype=u.dtype, device=u.device) + u
+    return near[..., None] + (far - near)[..., None] / (u.shape[-1] - 1) * step
 
 
 def smoothed(weights: Float[Tensor, "*ray bin"]) -> Float[Tensor, "*ray bin"]:

@@ -1,8 +1,8 @@
 """Looking up EG3D's three planes through the head box.
 
-A point is projected on each plane along an axis; the features of the three are averaged. Published weights were
-trained with the planes (x, y), (x, z) and (z, x), so that y and z are never seen together; that is kept for
-them and called "official". "corrected" has (x, y), (x, z) and (z, y), for new training.
+A point is projected on each plane along an axis; the features of the three are averaged. Published weights
+were trained with the planes (x, y), (x, z) and (z, x), so that y and z are never seen together; that is kept
+for them and called "official". "corrected" has (x, y), (x, z) and (z, y), for new training.
 """
 
 from typing import Final, Literal

@@ -65,7 +65,8 @@ class SynthesisBlock(nn.Module):
         else:
             x = self.conv0(x, next(latents), noise=noise, random=random)
         x = self.conv1(x, next(latents), noise=noise, random=random)
-        seen = self.torgb(x, next(latents)).float()
+        seen = self.torgb(x, next(latents))
+        seen = seen.to(torch.promote_types(seen.dtype, torch.float32))  # images add up in full precision
         if image is None:
             return x, seen
         return x, (enlarge(image, self.resample_filter) if self.enlarges else image) + seen
