@@ -227,6 +227,13 @@ def tiny_tensors(kwargs: dict[str, Any] | None = None, *, seed: int = 1) -> dict
     return {name: torch.randn(shape, generator=random) for name, shape in expected_shapes(config).items()}
 
 
+@cache
+def shared_tensors() -> dict[str, Tensor]:
+    """Weights of a generator; those of one shape are one tensor, so that the files are read quickly."""
+    first: dict[tuple[int, ...], Tensor] = {}
+    return {name: first.setdefault(tuple(tensor.shape), tensor) for name, tensor in tiny_tensors().items()}
+
+
 def write_checkpoint(path: Path, value: Any, location: str = "cpu") -> Path:
     """Write an official pickle."""
     path.write_bytes(pickled(value, location))

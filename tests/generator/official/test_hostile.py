@@ -5,18 +5,30 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from tests.generator.official.hostile_flats import FLATS
 from tests.generator.official.hostile_models import MODELS
 from tests.generator.official.hostile_pickles import CALLING, EVIL_MODULE, MARKER, Hostile
 from tests.generator.official.hostile_sizes import SIZES
+from tests.generator.official.official_files import (
+    SOURCE,
+    Persistent,
+    checkpoint,
+    generator,
+    module_state,
+    pickled,
+    tiny_kwargs,
+)
 
 from mien.apps.cli import COMMANDS, run
-from mien.generator.official import values
-from mien.generator.official.importing import import_checkpoint
-from mien.generator.official.library import new_model_path
+from mien.core.errors import CheckpointError
+from mien.generator.official import importing, library, values
+from mien.generator.official.source import read_source
 
 CASES = [*CALLING, *SIZES, *MODELS, *FLATS]
+IMPORTED_BY_THE_COMMAND = (importing, library)  # so that later only a hostile file could import more
 STRONG_EVENTS = {
     "builtins.input", "cpython.run_command", "ctypes.dlopen", "marshal.loads", "os.exec", "os.fork",
     "os.posix_spawn",
@@ -67,10 +79,7 @@ def test_names_are_unique_and_many() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_refused(case: Hostile, folder: Path, heard: list[str], capfd: pytest.CaptureFixture[str]) -> None:
-    # What the command itself imports is imported before.
-    assert COMMANDS["models"].load()
-    assert import_checkpoint
-    assert new_model_path
+    COMMANDS["models"].load()
     source = folder / f"hostile{case.suffix}"
     source.write_bytes(case.make(folder))
     before, modules = sorted(folder.rglob("*")), set(sys.modules)
@@ -117,3 +126,22 @@ def test_missing_file_and_folder(folder: Path, capfd: pytest.CaptureFixture[str]
         assert run(["models", "import", name, "-o", "out.safetensors"]) == 2
         assert reason in capfd.readouterr().err
     assert not (folder / "out.safetensors").exists()
+
+
+def test_mutations_end_in_a_sentence(tmp_path: Path) -> None:
+    """Whatever is changed in a file, it is read or refused; nothing else is ever raised."""
+    layer = Persistent("Layer", **module_state({"weight": torch.ones(2, 3), "w_avg": torch.zeros(4)}, {}))
+    whole = pickled(checkpoint(generator({"a.weight": torch.ones(3, 2)}, tiny_kwargs()), G=layer))
+    random = np.random.default_rng(5)
+    outcomes = set()
+    for _ in range(100):
+        data = bytearray(whole.replace(SOURCE.encode(), b"#" * len(SOURCE)))
+        for at in random.integers(0, len(data), random.integers(1, 6)):
+            data[at] = random.integers(0, 256)
+        (tmp_path / "a.pkl").write_bytes(data)
+        try:
+            outcomes.add(read_source(tmp_path / "a.pkl").model.class_name)
+        except CheckpointError as error:
+            outcomes.add(type(error).__name__)
+    assert "UnsafeFileError" in outcomes
+    assert "TriPlaneGenerator" in outcomes
