@@ -28,10 +28,11 @@ GROUPS = {
 }
 HEAD = """# Hostile files
 
-Made by the tests (`tests/generator/official/hostile_*.py`), {count} in all; this list is written by `python
--m scripts.list_hostile_files`. Each was given to `mien models import FILE -o out.safetensors`: exit code 2,
-the sentence shown, nothing run, imported or written. The longest took {slowest:.1f} s here, one core. Lines
-end where the file's name and the advice are the same for all.
+What `mien models import FILE -o out.safetensors` says to {count} hostile or broken files. The tests make
+them (`tests/generator/official/hostile_*.py`) and check for each that the exit code is 2, that nothing was
+run, imported or written, and that the sentence names the reason. The longest took {slowest:.1f} s of one
+core here. Sentences are shown without what is the same for all.
+Written by `python -m scripts.list_hostile_files`.
 """
 
 

@@ -31,7 +31,7 @@ def _flats() -> list[Hostile]:
         ("header longer than the file", "claims a longer header", flat({"a": entry()}, length=9999),
          "said to have 9999"),
         ("header of 8 MiB", "has a header of 8 MiB", flat(b"{" + b" " * (8 << 20) + b"}"),
-         "its header is said"),
+         "its header has 8388610 bytes"),
         ("offsets beyond the end", "places a tensor beyond the end", flat({"a": entry(0, 800, (200, ))}),
          "'a' at 0 to 800, beyond"),
         ("offsets of 2^61", "places a tensor at 2^61", flat({"a": entry(1 << 61, (1 << 61) + 8)}), "'a' at"),
@@ -63,7 +63,7 @@ def _flats() -> list[Hostile]:
         ("entry that is text", "has a text as a tensor", flat({"a": "x"}), "'a' without dtype"),
         ("no tensors", "holds nothing", flat({"__metadata__": {}}, b""), "neither G_ema nor G"),
         ("other tensors", "holds tensors of another model", fixed(save({"conv.weight": torch.zeros(2, 2)})),
-         "bare state dict"),
+         r"not that of an EG3D generator: .backbone\.mapping"),
     ]  # fmt: skip
     return [Hostile(*case, suffix=".safetensors") for case in cases]
 

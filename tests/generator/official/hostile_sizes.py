@@ -50,12 +50,12 @@ def _lengths() -> list[Hostile]:
     ]  # fmt: skip
 
 
-def laughs(opening: bytes, closing: bytes) -> bytes:
-    """Thirty containers, each holding the one before it ten times: 10^30 in all."""
+def laughs(opening: bytes, closing: bytes, levels: int) -> bytes:
+    """Containers, each holding the one before it ten times: 10^levels in all."""
     made = b"K\x00q\x000"
-    for level in range(30):
+    for level in range(levels):
         made += opening + (b"h" + bytes([level])) * 10 + closing + b"q" + bytes([level + 1]) + b"0"
-    return made + b"h\x1e"
+    return made + b"h" + bytes([levels])
 
 
 def shared_modules(folder: Path) -> bytes:
@@ -81,23 +81,23 @@ def unique_again(folder: Path) -> bytes:
 
 def _bombs() -> list[Hostile]:
     deep = "nests deeper"
-    kwargs = dictionary(_init_kwargs=laughs(b"]", b"e").replace(b"]", b"]("))
+    kwargs = dictionary(_init_kwargs=dictionary(x=laughs(b"](", b"e", 10)))
     many = "more pickle opcodes"
     colliding = b"".join(b"\x8a\x10" + (i * (2**61 - 1)).to_bytes(16, "little") + b"N" for i in range(5_000))
     return [
         Hostile("lists 100,000 deep", "nests lists", fixed(pickle_of(b"]" * 100_000 + b"a" * 99_999)), deep),
         Hostile("marks 100,000 deep", "nests marks", fixed(pickle_of(b"(" * 100_000 + b"t" * 100_000)), deep),
         Hostile("tuples 200,000 deep", "nests tuples one in another",
-         fixed(pickle_of(b")" + b"\x85" * 200_000)), "its G_ema is a tuple|more pickle opcodes"),
+         fixed(pickle_of(b")" + b"\x85" * 200_000)), "holds a value of type tuple|more pickle opcodes"),
         Hostile("modules 100 deep", "nests modules", fixed(g_ema(_module_chain(100))), "nest deeper than 16"),
         Hostile("a module in itself", "makes a module its own part",
          fixed(pickle_of(dictionary(G_ema=_own_part()))),
          "nest deeper than 16"),
         Hostile("ten billion modules", "shares modules so that they are endless", shared_modules, many),
-        Hostile("10^30 lists in the arguments", "shares lists so that they are endless",
-         fixed(g_ema(kwargs)), r"more pickle opcodes|_init_kwargs"),
+        Hostile("10^10 lists in the arguments", "shares lists so that they are endless",
+         fixed(g_ema(kwargs)), many),
         Hostile("10^30 tuples as an offset", "gives endless tuples as a tensor's shape",
-         fixed(pickle_of(laughs(b"(", b"t") + b"0" + _tensor_of(6, shape=b"h\x1e"))), "sizes and"),
+         fixed(pickle_of(laughs(b"(", b"t", 30) + b"0" + _tensor_of(6, shape=b"h\x1e"))), "sizes and"),
         Hostile("two million opcodes", "keeps the reader busy", lambda f: pickle_of(b"]0" * 1_000_000), many),
         Hostile("a storage 100,000 times", "reads the same bytes again and again", storage_again, many),
         Hostile("a set 100,000 times", "goes through a long list again and again", unique_again, many),
@@ -156,7 +156,7 @@ def _storages() -> list[Hostile]:
         ("an unknown key", "lists a storage that nothing uses", storage_file(stream_of(named(),
          keys=b"](" + text("z") + b"e")), "the storage 'z'"),
         ("no data", "names a storage and does not bring it", pickle_of(_tensor_of(6,
-         stream=stream_of(named()))), "whose data are not in the file|bare state dict"),
+         stream=stream_of(named()))), "whose data are not in the file"),
         ("two counts", "claims 6 numbers and brings 7", storage_file(stream_of(named(), keys=keys,
          rest=struct.pack("<q", 7) + b"x" * 28)), "claims 6 numbers, but 7"),
         ("a negative count", "claims -1 numbers", storage_file(stream_of(named(count=_integer(-1)),
@@ -217,21 +217,21 @@ def _broken() -> list[Hostile]:
         ("no mark", "needs a mark that is not there", pickle_of(b"K\x01t"), "a mark that is not there"),
         ("odd dictionary", "has a key without a value", pickle_of(b"}(" + text("a") + b"u"),
          "key without a value"),
-        ("append to a number", "appends to a number", pickle_of(b"K\x01K\x02a"), "a list is needed"),
+        ("append to a number", "appends to a number", pickle_of(b"K\x01K\x02a"), "needs a list"),
         ("items of a list", "sets items of a list", pickle_of(b"](" + text("a") + b"Nu"),
-         "a dictionary is needed"),
+         "needs a dictionary"),
         ("text that is none", "has a text that is not UTF-8", pickle_of(b"X\x02\x00\x00\x00\xff\xfe"),
          "not UTF-8"),
         ("protocol 9", "is of a future protocol", b"\x80\x09N.", "protocol 9"),
         ("unknown opcode", "has an opcode that does not exist", pickle_of(b"\xff"), "byte 0xff"),
         ("only a protocol", "ends after two bytes", PROTO, "cut off"),
         ("never stops", "ends without a stop", PROTO + b"]" * 10, "cut off"),
-        ("a number", "holds a number", pickle_of(b"K\x05"), "its G_ema is a int"),
+        ("a number", "holds a number", pickle_of(b"K\x05"), "holds a value of type int"),
         ("an empty dictionary", "holds nothing", pickle_of(b"}"), "neither G_ema nor G.*nothing"),
         ("another dictionary", "holds other things", pickle_of(dictionary(model=b"N", optimizer=b"N")),
          "'model', 'optimizer'"),
         ("a generator that is text", "has a text as G_ema", pickle_of(dictionary(G_ema=text("hello"))),
-         "its G_ema is a str"),
+         "its G_ema is a value of type str"),
     ]  # fmt: skip
     return [Hostile(name, tries, fixed(made), reason) for name, tries, made, reason in cases]
 

@@ -32,10 +32,12 @@ def read_flat(data: memoryview) -> tuple[dict[str, TensorView], dict[str, Any]]:
     """Tensors as views, and the metadata; RefusedError if the header does not describe the file exactly."""
     length = int.from_bytes(data[:_LENGTH_BYTES], "little")
     body = _LENGTH_BYTES + length
-    if length > MAX_HEADER or body > len(data):
+    if body > len(data):
         raise RefusedError(
             f"it is cut off or lies: its header is said to have {length} bytes, in a file of {len(data)}"
         )
+    if length > MAX_HEADER:
+        raise RefusedError(f"its header has {length} bytes; expected at most {MAX_HEADER}")
     header = parse_header(bytes(data[_LENGTH_BYTES:body]))
     metadata = header.pop(METADATA, {})
     views: dict[str, TensorView] = {}

@@ -90,9 +90,8 @@ def _description(
         class_name, init, attributes = described(shapes, preset, options)
     elif preset is not None or options:
         raise InputError(
-            "The file says itself how it was built and is rendered; leave out --config and --option, which "
-            "are for "
-            "bare state dicts."
+            "The file says itself how it was built and is rendered; leave out --config and --option, "
+            "which are for bare state dicts."
         )
     else:
         class_name, init = model.class_name, model.init_kwargs

@@ -61,8 +61,7 @@ def find_model(name: str | Path) -> Path:
     names = ", ".join(entry.name for entry in list_models()) or "none yet"
     raise InputError(
         f"{name} is neither a file nor a model in {models_dir()} (there: {names}); import one with 'mien "
-        "models "
-        "import'."
+        "models import'."
     )
 
 
@@ -118,8 +117,7 @@ def verify_model(path: Path) -> Verified:
     if expected is not None and (found := weights_sha256(checkpoint.tensors)) != expected:
         raise CheckpointError(
             f"The weights in {path} have SHA-256 {found[:12]}..., but {str(expected)[:12]}... was written "
-            "at import: "
-            "they were changed or damaged. Import the checkpoint again."
+            "at import: they were changed or damaged. Import the checkpoint again."
         )
     count = sum(tensor.numel() for tensor in checkpoint.tensors.values())
     return Verified(len(checkpoint.tensors), count, expected is not None)

@@ -69,8 +69,7 @@ class Machine:
         if end > len(self.data):
             raise RefusedError(
                 f"it is cut off or lies about a length: {count} bytes are to follow at byte {start}, but "
-                "there are "
-                f"{len(self.data) - start}"
+                f"there are {len(self.data) - start}"
             )
         self.position = end
         return self.data[start:end]
@@ -115,7 +114,7 @@ class Machine:
         """The topmost value, left there, of a kind."""
         value = self.pop()
         if not isinstance(value, kind):
-            raise RefusedError(f"at byte {self.position} a {what} is needed where it has {kind_of(value)}")
+            raise RefusedError(f"at byte {self.position} it needs {what} where it has {kind_of(value)}")
         self._stack.append(value)
         return value
 
@@ -136,7 +135,7 @@ class Machine:
 
     def remember(self, index: int) -> None:
         """Keep the topmost value under a number."""
-        self._memo[index] = self.top(object, "value")
+        self._memo[index] = self.top(object, "a value")
 
     def remember_next(self) -> None:
         """Keep the topmost value under the next number."""
@@ -180,14 +179,14 @@ class Machine:
     def build(self) -> None:
         """BUILD: the state becomes the attributes of an inert instance. Nothing of the object is called."""
         state = self.pop()
-        target = self.top((Instance, NumpyType, dict), "object with a state")
+        target = self.top((Instance, NumpyType, dict), "an object with a state")
         if isinstance(target, NumpyType):
             _check_numpy_state(state)
         elif not isinstance(state, dict):
             raise RefusedError(f"the state of an object is {kind_of(state)}; expected a dictionary")
         elif isinstance(target, Instance):
             if target.state is not None:
-                raise RefusedError(f"the state of a {shown(target.class_name)} is set twice")
+                raise RefusedError(f"the state of {shown(target.class_name)} is set twice")
             target.state = state
         # A dictionary's own attributes (torch keeps `_metadata` there) are not needed.
 

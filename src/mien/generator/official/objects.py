@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from mien.generator.official.machine import kind_of
 from mien.generator.official.values import Budget, Instance, RefusedError, TensorView, shown
 
 NETWORKS: Final = ("G_ema", "G")
@@ -38,8 +39,10 @@ class PickledModel:
 
 def model_of(root: Any, budget: Budget) -> PickledModel:
     """The generator in what a file holds: the EMA one if there are two; RefusedError if there is none."""
-    if not isinstance(root, dict):
+    if isinstance(root, Instance):
         return _model_of_network("G_ema", root, budget)
+    if not isinstance(root, dict):
+        raise RefusedError(f"it holds {kind_of(root)}; expected a dictionary with G_ema, or a generator")
     for name in NETWORKS:
         if root.get(name) is not None:
             return _model_of_network(name, root[name], budget)
@@ -52,7 +55,7 @@ def _model_of_network(name: str, value: Any, budget: Budget) -> PickledModel:
     if isinstance(value, dict) and value:
         return _model_of_state(name, value)
     if not isinstance(value, Instance) or value.state is None:
-        raise RefusedError(f"its {name} is a {type(value).__name__}; expected a generator or its state dict")
+        raise RefusedError(f"its {name} is {kind_of(value)}; expected a generator or its state dict")
     tensors = dict(walk_tensors(value, budget))
     state = value.state
     return PickledModel(
@@ -68,9 +71,7 @@ def _model_of_network(name: str, value: Any, budget: Budget) -> PickledModel:
 def _model_of_state(name: str, values: dict[Any, Any]) -> PickledModel:
     for key, value in values.items():
         if not isinstance(key, str) or not isinstance(value, TensorView):
-            raise RefusedError(
-                f"its {name} has {shown(key)}, which is a {type(value).__name__} and no tensor"
-            )
+            raise RefusedError(f"its {name} has {shown(key)}, which is {kind_of(value)} and no tensor")
     return PickledModel(network=name, tensors=values, plane_axes=values.get(PLANE_AXES))
 
 
@@ -84,7 +85,7 @@ def walk_tensors(module: Instance, budget: Budget) -> Iterator[tuple[str, Tensor
         yield from _own_tensors(state, prefix, budget)
         for name, value in _entries(state, "_modules", prefix, budget):
             if not isinstance(value, Instance | None):
-                raise RefusedError(f"{shown(prefix + name)} is a {type(value).__name__} and no module")
+                raise RefusedError(f"{shown(prefix + name)} is {kind_of(value)} and no module")
             if depth >= _MAX_DEPTH:
                 raise RefusedError(f"its modules nest deeper than {_MAX_DEPTH}, at {shown(prefix + name)}")
             if value is not None:
@@ -99,7 +100,7 @@ def _own_tensors(state: dict[Any, Any], prefix: str, budget: Budget) -> Iterator
             if value is None or (isinstance(hidden, set | frozenset) and name in hidden):
                 continue
             if not isinstance(value, TensorView):
-                raise RefusedError(f"{shown(prefix + name)} is a {type(value).__name__} and no tensor")
+                raise RefusedError(f"{shown(prefix + name)} is {kind_of(value)} and no tensor")
             yield prefix + name, value
 
 
@@ -166,7 +167,7 @@ def plain(value: Any, name: str, budget: Budget, depth: int = 0) -> Any:
         return [plain(part, name, budget, depth + 1) for part in value]
     if isinstance(value, TensorView) and value.count <= _MAX_LISTED:
         return plain(value.read().tolist(), name, budget, depth + 1)
-    raise RefusedError(f"{name} is a {type(value).__name__} that cannot be kept in a header")
+    raise RefusedError(f"{name} is {kind_of(value)}, which cannot be kept in a header")
 
 
 def _short(text: str, name: str) -> str:

@@ -112,12 +112,12 @@ def _new(kind: type) -> Step:
 
 def _append(machine: Machine) -> None:
     value = machine.pop()
-    machine.top(list, "list").append(value)
+    machine.top(list, "a list").append(value)
 
 
 def _appends(machine: Machine) -> None:
     values = machine.items()
-    machine.top(list, "list").extend(values)
+    machine.top(list, "a list").extend(values)
 
 
 def _fill(target: dict[Any, Any], values: list[Any]) -> dict[Any, Any]:
@@ -133,17 +133,17 @@ def _dict(machine: Machine) -> None:
 
 def _set_item(machine: Machine) -> None:
     value, key = machine.pop(), machine.pop()
-    _fill(machine.top(dict, "dictionary"), [key, value])
+    _fill(machine.top(dict, "a dictionary"), [key, value])
 
 
 def _set_items(machine: Machine) -> None:
     values = machine.items()
-    _fill(machine.top(dict, "dictionary"), values)
+    _fill(machine.top(dict, "a dictionary"), values)
 
 
 def _add_items(machine: Machine) -> None:
     values = machine.items()
-    machine.top(set, "set").update(map(check_key, values))
+    machine.top(set, "a set").update(map(check_key, values))
 
 
 def _frozen_set(machine: Machine) -> None:
@@ -162,7 +162,7 @@ def _pop_mark(machine: Machine) -> None:
 
 
 def _duplicate(machine: Machine) -> None:
-    machine.push(machine.top(object, "value"))
+    machine.push(machine.top(object, "a value"))
 
 
 def _recall_line(machine: Machine) -> None:

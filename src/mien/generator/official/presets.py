@@ -58,21 +58,21 @@ def described(
     `options` are "name=value" in the official names of rendering options, over the preset's. InputError
     without a preset, CheckpointError if the shapes are not those of an EG3D generator.
     """
-    if preset is None:
-        raise InputError(
-            "The file is a bare state dict, which does not say how it is to be rendered; name the model "
-            "that it was "
-            f"trained from with --config {'|'.join(PRESETS)}, and what differs with --option NAME=VALUE."
-        )
-    chosen = PRESETS[preset]
-    given = parse_options(options)
-    resolution = given.pop(NEURAL_RESOLUTION, chosen.neural_resolution)
     try:
         init, superres = _sizes(shapes)
     except (KeyError, IndexError, ValueError) as error:
         raise CheckpointError(
             f"The state dict is not that of an EG3D generator: {error} is missing or of another shape."
         ) from error
+    if preset is None:
+        raise InputError(
+            "The file is a bare state dict, which does not say how it is to be rendered; name the model that "
+            f"it was trained from with --config {'|'.join(PRESETS)}, and other options with "
+            "--option NAME=VALUE."
+        )
+    chosen = PRESETS[preset]
+    given = parse_options(options)
+    resolution = given.pop(NEURAL_RESOLUTION, chosen.neural_resolution)
     side = init["img_resolution"]
     rendering = {**chosen.rendering, "image_resolution": side, "superresolution_module": superres, **given}
     return chosen.class_name, init, {"rendering_kwargs": rendering, NEURAL_RESOLUTION: resolution}

@@ -12,7 +12,7 @@ from typing import Any, Final
 from mien.core.errors import CheckpointError, UnsafeFileError
 from mien.generator.official.allowed import Allowed
 from mien.generator.official.flat import is_flat, read_flat
-from mien.generator.official.machine import Machine
+from mien.generator.official.machine import Machine, kind_of
 from mien.generator.official.objects import PickledModel, model_of
 from mien.generator.official.opcodes import read_pickle
 from mien.generator.official.streams import is_stream, read_stream
@@ -103,8 +103,7 @@ def _read(path: Path, data: memoryview, budget: Budget) -> tuple[str, PickledMod
         return "pickle", model_of(_read_official(data, budget), budget)
     raise CheckpointError(
         f"{path} is not a checkpoint: it begins with {shown(head[:12])}; expected a pickle, a file of "
-        "torch.save, "
-        "or safetensors."
+        "torch.save, or safetensors."
     )
 
 
@@ -114,9 +113,7 @@ def _read_official(data: memoryview, budget: Budget) -> Any:
     def load_storage(raw: memoryview) -> Storage:
         value = read_stream(raw, allowed=inner, budget=budget)
         if not isinstance(value, Storage):
-            raise RefusedError(
-                f"'torch.storage._load_from_bytes' gives a {type(value).__name__}; expected a storage"
-            )
+            raise RefusedError(f"'torch.storage._load_from_bytes' gives {kind_of(value)}; expected a storage")
         return value
 
     return read_pickle(Machine(data, resolve=Allowed(budget, load_storage).resolve, budget=budget))

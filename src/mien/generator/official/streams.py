@@ -46,6 +46,9 @@ def read_stream(data: memoryview, *, allowed: Allowed, budget: Budget) -> Any:
         raise RefusedError("data of torch have no list of storages")
     for key in keys:
         _read_data(machine, key, storages)
+    for name, storage in storages.items():
+        if storage.data is None:
+            raise RefusedError(f"it names the storage {shown(name)}, whose data are not in the file")
     return value
 
 
