@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, LazyCommand]] = {
     "motion": LazyCommand(f"{_COMMANDS}.motion:command", "Track a video and save its motion."),
     "fit": LazyCommand(f"{_COMMANDS}.fit:command", "Fit the head model to a photo and draw it on top."),
     "sample": LazyCommand(f"{_COMMANDS}.sample:command", "Render random heads of the generator."),
+    "models": LazyCommand(f"{_COMMANDS}.models:command", "Import and keep official EG3D checkpoints."),
     "train": LazyCommand(f"{_COMMANDS}.train:command", "Train generators."),
     "demo": LazyCommand(f"{_COMMANDS}.demo:command", "Animate an example photo from start to end."),
 }

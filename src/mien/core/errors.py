@@ -25,3 +25,7 @@ class CheckpointError(MienError):
 
 class ResumeError(MienError):
     """A job cannot continue from the state found on disk."""
+
+
+class UnsafeFileError(CheckpointError):
+    """A file asks for more than a checkpoint needs, or is damaged; it was read but nothing of it was run."""
