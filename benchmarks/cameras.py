@@ -13,6 +13,7 @@ import argparse
 import json
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -123,7 +124,7 @@ def rotation_to(direction: np.ndarray) -> np.ndarray:
 
 
 def measure(scene: Scene, tracker: FaceTracker, model: MorphableModel) -> dict[str, Any]:
-    """Errors in degrees of the whole way and of its parts, and of the crop; `error` is None without a face."""
+    """Errors of the whole way and of its parts (degrees), and of the crop; `error` is None without a face."""
     row: dict[str, Any] = {"truth": scene.angles_deg, "is_small": scene.is_small, "error": None}
     try:
         face = choose_face(tracker.detect(scene.rgb))
@@ -192,10 +193,7 @@ def draw_plot(rows: list[dict[str, Any]], path: Path) -> None:
     for k, (panel, name) in enumerate(zip(panels, ANGLES, strict=True)):
         panel.axhspan(-3, 3, color="0.92")
         panel.plot(yaw, error[:, k].clip(-15, 15), ".", color="tab:blue", markersize=3)
-        means = [
-            np.abs(error[(yaw >= low) & (yaw < high), k]).mean()
-            for low, high in zip(BINS_DEG[:-1], BINS_DEG[1:], strict=True)
-        ]
+        means = [np.abs(error[(yaw >= low) & (yaw < high), k]).mean() for low, high in pairwise(BINS_DEG)]
         panel.stairs(means, BINS_DEG, color="tab:red", baseline=None, linewidth=1.5)
         panel.set(title=f"{name}: mean {np.abs(error[:, k]).mean():.1f}°", xlabel="true yaw (degrees)")
         panel.set(xlim=(-62, 62), ylim=(-15.5, 15.5), xticks=BINS_DEG)

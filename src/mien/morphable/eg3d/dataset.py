@@ -51,7 +51,7 @@ class _Entry:
 
     photo: str
     sha256: str
-    labels: list[tuple[str, list[float]]]
+    labels: dict[str, list[float]]
     reason: str = ""
 
 
@@ -89,7 +89,7 @@ def align_folder(
         raise InputError(
             f"None of the {len(entries)} photos in {folder} could be used; the first: {skipped[0][1]}"
         )
-    _write_labels(output / LABELS, [label for entry in entries for label in entry.labels])
+    _write_labels(output / LABELS, [label for entry in entries for label in entry.labels.items()])
     return DatasetResult(len(entries) - len(skipped), skipped)
 
 
@@ -132,15 +132,15 @@ def _aligned(
         read = read_photo(folder / photo)
         alignment = aligner.align(read.rgb, options.face)
     except MienError as error:
-        return _Entry(photo, _hash(folder / photo), [], str(error))
+        return _Entry(photo, _hash(folder / photo), {}, str(error))
     cameras = {crop: (alignment.image, alignment.camera)}
     if options.mirror:
         mirror = Path(crop).with_name(f"{Path(crop).stem}.mirror.png").as_posix()
         cameras[mirror] = (np.ascontiguousarray(alignment.image[:, ::-1]), alignment.camera.mirrored())
-    labels = []
+    labels = {}
     for name, (image, camera) in cameras.items():
         write_image(output / name, image)
-        labels.append((name, [round(x, 7) for x in camera.to_label().double().tolist()]))
+        labels[name] = [round(x, 7) for x in camera.to_label().double().tolist()]
     return _Entry(photo, read.sha256, labels)
 
 
@@ -179,7 +179,7 @@ class _Journal:
         entry = self._done.get(photo)
         if entry is None or entry.sha256 != sha256 or not sha256:
             return None
-        return entry if all((self._output / name).is_file() for name, _ in entry.labels) else None
+        return entry if all((self._output / name).is_file() for name in entry.labels) else None
 
     def add(self, entry: _Entry) -> None:
         """Append a line; before the first one, drop what an earlier run left unfinished."""

@@ -124,7 +124,7 @@ def camera_picture(alignment: Eg3dAlignment, model: MorphableModel) -> UInt8[np.
     edges, _ = cv2.findContours(is_hit.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(meshed, edges, -1, OUTLINE_RGB, 1, cv2.LINE_AA)
     points = alignment.to_world(model.landmarks(alignment.fit.vertices(model)))
-    draw_lines(meshed, alignment.camera.project(points).uv.numpy() * CROP_PX)
+    draw_lines(meshed, alignment.camera.project(points).uv.double().numpy() * CROP_PX)
     axes = alignment.image.copy()
     _draw_frame(axes, alignment)
     return np.hstack([alignment.image, meshed, axes])
