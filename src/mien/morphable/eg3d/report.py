@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from mien.core.atomic import atomic_path, check_output
+from mien.core.errors import InputError
 from mien.io.images import PICTURE_SUFFIXES, Photo, read_photo, write_image
 from mien.morphable.eg3d.alignment import Eg3dAlignment
 from mien.morphable.eg3d.crop import CROP_PX
@@ -38,6 +39,11 @@ class Correction:
     yaw_deg: float | None = None
     pitch_deg: float | None = None
     roll_deg: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("yaw", self.yaw_deg), ("pitch", self.pitch_deg), ("roll", self.roll_deg)):
+            if value is not None and not math.isfinite(value):
+                raise InputError(f"The {name} is {value} degrees; expected a number such as 12.5.")
 
     def apply(self, alignment: Eg3dAlignment) -> Eg3dAlignment:
         """The alignment with these angles."""
