@@ -10,7 +10,8 @@ import torch
 
 from mien.core.camera import Camera
 from mien.core.errors import InputError
-from mien.io.images import read_photo
+from mien.io.images import Photo, read_photo
+from mien.morphable.eg3d import dataset
 from mien.morphable.eg3d.dataset import JOURNAL, LABELS, DatasetOptions, align_folder
 
 
@@ -52,11 +53,14 @@ def test_a_killed_run_goes_on_to_the_same_set(
     (output / LABELS).unlink()
     lines = (output / JOURNAL).read_text().splitlines(keepends=True)
     (output / JOURNAL).write_text("".join(lines[:2]) + lines[2][:15])  # killed while it wrote
-    seen = []
-    from mien.morphable.eg3d import dataset
-
+    seen: list[str] = []
     read = dataset.read_photo
-    monkeypatch.setattr(dataset, "read_photo", lambda path: (seen.append(path.name), read(path))[1])
+
+    def watched(path: Path) -> Photo:
+        seen.append(path.name)
+        return read(path)
+
+    monkeypatch.setattr(dataset, "read_photo", watched)
     align_folder(photos, output)
     assert seen == ["broken.jpg", "b.png"]
     for path in (p for p in whole.rglob("*") if p.is_file()):
