@@ -92,7 +92,7 @@ def noise_picture(path: Path) -> Path:
 
 PHOTOS: list[tuple[Make, str]] = [
     (missing, "cannot be opened|does not exist"),
-    (directory, "is a folder"),
+    (directory, "is a folder|holds no photos"),
     (empty, r"is empty \(0 bytes\)"),
     (text, "is not a picture"),
     (cut_jpeg, "damaged or cut off"),
@@ -106,12 +106,12 @@ def names(cases: list[tuple[Make, str]]) -> list[str]:
 
 def photo_command(command: str, photo: Path, portrait: Path) -> list[str | Path]:
     """A command line on a photo, with all else in order."""
-    output = photo.parent / {"invert": "out.mien", "fit": "out.png"}.get(command, "out.mp4")
+    output = photo.parent / output_name(command)
     driver: list[str | Path] = ["--drive", portrait] if command == "animate" else []
     return [command, photo, *driver, "-o", output]
 
 
-@pytest.mark.parametrize("command", ["invert", "fit", "animate", "orbit"])
+@pytest.mark.parametrize("command", ["invert", "fit", "align", "animate", "orbit"])
 @pytest.mark.parametrize(("make", "sentence"), PHOTOS, ids=names(PHOTOS))
 def test_photo(
     command: str, make: Make, sentence: str, tmp_path: Path, portrait_file: Path, refused: Callable[..., str]
@@ -122,7 +122,7 @@ def test_photo(
     assert photo.name in err or "No face" in err
 
 
-@pytest.mark.parametrize("command", ["invert", "fit", "animate", "orbit"])
+@pytest.mark.parametrize("command", ["invert", "fit", "align", "animate", "orbit"])
 @pytest.mark.parametrize(
     ("face", "sentence"),
     [("3", "Face number 3 was asked for, but one face was found"), ("top", "'top' does not choose a face")],
@@ -187,7 +187,7 @@ def no_npz(folder: Path) -> Path:
 
 VIDEOS: list[tuple[Make, str]] = [
     (missing, "does not exist|cannot be opened"),
-    (directory, "is a folder"),
+    (directory, "is a folder|holds no photos"),
     (empty, "is empty"),
     (text_video, "cannot be read as a video"),
     (only_sound, r"has no video stream \(only sound\)"),
@@ -360,9 +360,8 @@ def test_generator_file(
 
 
 def output_name(command: str) -> str:
-    return {"invert": "out.mien", "fit": "out.png", "sample": "out.png", "motion": "out.json"}.get(
-        command, "out.mp4"
-    )
+    pictures = dict.fromkeys(("fit", "align", "sample"), "out.png")
+    return (pictures | {"invert": "out.mien", "motion": "out.json"}).get(command, "out.mp4")
 
 
 def with_output(command: str, output: Path, portrait: Path, avatar: Path) -> list[str | Path]:
@@ -372,7 +371,7 @@ def with_output(command: str, output: Path, portrait: Path, avatar: Path) -> lis
     return [command, *(source if command != "sample" else []), *driver, "-o", output]
 
 
-WRITERS = ["invert", "fit", "sample", "motion", "animate", "orbit"]
+WRITERS = ["invert", "fit", "align", "sample", "motion", "animate", "orbit"]
 
 
 @pytest.mark.parametrize("command", WRITERS)
@@ -411,6 +410,7 @@ def test_output_is_a_folder(
     [
         ("invert", "in.mien"),
         ("fit", "in.png"),
+        ("align", "in.png"),
         ("motion", "in.json"),
         ("animate", "in.mp4"),
         ("orbit", "in.mp4"),
@@ -439,6 +439,45 @@ def test_picture_of_an_avatar_is_checked_before_the_work(
     arguments = ["invert", portrait_file, "-o", tmp_path / "out.mien", "--picture"]
     assert "out.gif has the suffix" in refused(*arguments, tmp_path / "out.gif")
     assert "nowhere does not exist" in refused(*arguments, tmp_path / "nowhere" / "out.jpg")
+
+
+# ---------------------------------------------------------------------------- EG3D's cameras
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--yaw-deg", "nan"], "yaw is nan degrees; expected a number"),
+        (["--pitch-deg", "95"], "95.0 is not in the range -89.0<=x<=89.0"),
+        (["--roll-deg", "much"], "'much' is not a valid float"),
+        (["--outside", "white"], "'white' is not one of 'reflect', 'black'"),
+        (["--mirror"], "--mirror is for a folder"),
+    ],
+)
+def test_align_options(
+    more: list[str], sentence: str, tmp_path: Path, portrait_file: Path, refused: Callable[..., str]
+) -> None:
+    assert_matches(sentence, refused("align", portrait_file, "-o", tmp_path / "out.png", *more))
+
+
+def test_align_would_overwrite_the_photo_with_its_picture(
+    tmp_path: Path, portrait_file: Path, refused: Callable[..., str]
+) -> None:
+    photo = tmp_path / "a_camera.png"
+    photo.write_bytes(portrait_file.read_bytes())
+    assert "is the input itself" in refused("align", photo, "-o", tmp_path / "a.png")
+
+
+def test_align_a_folder(tmp_path: Path, refused: Callable[..., str]) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    assert "holds no photos" in refused("align", folder, "-o", tmp_path / "set")
+    noise(folder)
+    assert "are for one photo" in refused("align", folder, "-o", tmp_path / "set", "--yaw-deg", "3")
+    assert "lie in each other" in refused("align", folder, "-o", folder / "set")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    assert "is not empty" in refused("align", folder, "-o", tmp_path / "full")
 
 
 # ---------------------------------------------------------------------------- as a process of its own

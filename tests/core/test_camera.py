@@ -154,3 +154,14 @@ def test_a_wrong_shape_raises() -> None:
         camera.project(torch.zeros(5, 2))
     with pytest.raises(TypeCheckError):
         Camera(torch.eye(3), torch.eye(3))
+
+
+def test_a_mirrored_camera_sees_the_mirrored_world_mirrored() -> None:
+    camera = Camera.orbit(0.4, 0.2, dtype=torch.float64)
+    intrinsics = torch.tensor([[3.0, 0.1, 0.4], [0.0, 2.5, 0.6], [0.0, 0.0, 1.0]], dtype=torch.float64)
+    camera = Camera(camera.T_world_camera, intrinsics)
+    points = torch.tensor([[0.1, 0.2, 0.3], [-0.2, 0.1, 0.0]], dtype=torch.float64)
+    flipped = camera.mirrored().project(points * torch.tensor([-1.0, 1.0, 1.0], dtype=torch.float64)).uv
+    expected = camera.project(points).uv
+    torch.testing.assert_close(flipped, torch.stack([1 - expected[:, 0], expected[:, 1]], 1))
+    torch.testing.assert_close(camera.mirrored().mirrored().to_label(), camera.to_label())

@@ -24,6 +24,9 @@ COMMANDS: Final[dict[str, LazyCommand]] = {
     "info": LazyCommand(f"{_COMMANDS}.info:command", "Show what an avatar file holds."),
     "motion": LazyCommand(f"{_COMMANDS}.motion:command", "Track a video and save its motion."),
     "fit": LazyCommand(f"{_COMMANDS}.fit:command", "Fit the head model to a photo and draw it on top."),
+    "align": LazyCommand(
+        f"{_COMMANDS}.align:command", "Give EG3D's crop and camera of a photo or a folder of photos."
+    ),
     "sample": LazyCommand(f"{_COMMANDS}.sample:command", "Render random heads of the generator."),
     "models": LazyCommand(f"{_COMMANDS}.models:command", "Import and keep official EG3D checkpoints."),
     "train": LazyCommand(f"{_COMMANDS}.train:command", "Train generators."),

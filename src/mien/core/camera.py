@@ -172,6 +172,13 @@ class Camera:
             )
         return camera
 
+    def mirrored(self) -> "Camera":
+        """The camera of the mirrored picture of a mirrored world: x changes sign in both."""
+        signs = self.T_world_camera.new_tensor([-1.0, 1.0, 1.0, 1.0])
+        K = self.intrinsics.clone()
+        K[0, 1], K[0, 2] = -K[0, 1], 1 - K[0, 2]
+        return Camera(signs[:, None] * self.T_world_camera * signs, K)
+
     def to_opengl(self) -> Float[Tensor, "4 4"]:
         """Camera-to-world matrix in OpenGL axes: x right, y up, z backward."""
         return self.T_world_camera * self.T_world_camera.new_tensor([1.0, -1.0, -1.0, 1.0])

@@ -73,7 +73,7 @@ def draw_overlay(
     if config.draw_lines:
         contours, _ = cv2.findContours(is_hit.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(picture, contours, -1, OUTLINE_RGB, 1, cv2.LINE_AA)
-        _draw_lines(picture, fit.landmarks_px.numpy() * ratio)
+        draw_lines(picture, fit.landmarks_px.numpy() * ratio)
     if config.draw_dots and detected_px is not None:
         radius = round(16 * max(0.6, fit.crop.side_px * ratio[0] * DOT_SHARE))
         for x, y in detected_px * ratio:
@@ -114,7 +114,8 @@ def _part_colours(model: MorphableModel, hits: Hits) -> Float[np.ndarray, "ray 3
     return palette[model.part_of_face.numpy()[np.maximum(hits.face, 0)]]
 
 
-def _draw_lines(picture: UInt8[np.ndarray, "height width 3"], points_px: Float[np.ndarray, "478 2"]) -> None:
+def draw_lines(picture: UInt8[np.ndarray, "height width 3"], points_px: Float[np.ndarray, "478 2"]) -> None:
+    """Lips, lids, irises and brows, into the picture."""
     for lines, closed in ((CLOSED_LINES, True), (BROW_LINES, False)):
         for line in lines:
             polygon = np.array([_fixed(*points_px[i]) for i in line])

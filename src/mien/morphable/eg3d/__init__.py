@@ -1,0 +1,1 @@
+"""Photos to the crops and cameras of EG3D."""
