@@ -2,9 +2,10 @@
 
 The colours are the first three channels that the decoder gives, which super-resolution has not sharpened.
 The grid is looked up slab by slab. The fast path looks up fine samples only where a grid of half the
-resolution changes sides nearby; the reference looks up all.
+resolution changes sides nearby, and may miss what is finer than that grid; the reference looks up all.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -54,7 +55,7 @@ def field_mesh(
             vertices, faces = largest_part(vertices, faces)
         xyz = ((vertices - 0.5) / n - 0.5) * side
         points = torch.from_numpy(xyz.astype(np.float32)).to(planes.device)
-        rgb = torch.cat([part.rgb[0, :, :RGB] for part in _samples(generator, planes, points)])
+        rgb = torch.cat([part.rgb[0, :, :RGB].clone() for part in _samples(generator, planes, points)])
         normals = density_normals(generator, planes, points, step=side / n).cpu().numpy()
     flat = vertex_normals(xyz, faces)
     unsure = (np.abs(xyz) > side / 2 * (1 - 1 / n)).any(1) | (np.linalg.norm(normals, axis=1) < 0.5)
@@ -84,16 +85,13 @@ def density_at(
     generator: Eg3dGenerator, planes: Float[Tensor, "1 3 channel y x"], points: Float[Tensor, "point 3"]
 ) -> Float[Tensor, " point"]:
     """Raw densities, in chunks."""
-    parts = [part.sigma[0, :, 0] for part in _samples(generator, planes, points)]
+    parts = [part.sigma[0, :, 0].clone() for part in _samples(generator, planes, points)]
     return torch.cat(parts) if parts else points.new_zeros(0)
 
 
-def _samples(generator: Eg3dGenerator, planes: Tensor, points: Tensor) -> list[FieldSamples]:
-    found = []
+def _samples(generator: Eg3dGenerator, planes: Tensor, points: Tensor) -> Iterator[FieldSamples]:
     for part in points.split(CHUNK):
-        samples = generator.field(planes, part[None])
-        found.append(FieldSamples(samples.sigma, samples.rgb[..., :RGB].clone()))
-    return found
+        yield generator.field(planes, part[None])
 
 
 def grid_middles(n: int, side: float) -> Float[Tensor, " n"]:
