@@ -29,6 +29,8 @@ CHUNK: Final = 65536
 SLAB: Final = 32
 """Layers of the grid that are looked up at a time."""
 COARSER: Final = 2
+MIDDLE: Final = 0.35
+"""Radius, in sides of the box, within which triangles count for the largest part."""
 
 
 def field_mesh(
@@ -52,7 +54,8 @@ def field_mesh(
                 "side, so there is no surface; give another --level."
             )
         if config.largest_only:
-            vertices, faces = largest_part(vertices, faces)
+            middle = np.linalg.norm(vertices / n - 0.5, axis=1) < MIDDLE
+            vertices, faces = largest_part(vertices, faces, middle)
         xyz = ((vertices - 0.5) / n - 0.5) * side
         points = torch.from_numpy(xyz.astype(np.float32)).to(planes.device)
         rgb = torch.cat([part.rgb[0, :, :RGB].clone() for part in _samples(generator, planes, points)])
@@ -158,12 +161,19 @@ def put_lids(volume: Float[np.ndarray, "n n n"], level: float) -> None:
             layers[outside] = np.minimum(layers[inside], 2 * level - layers[inside])
 
 
-def largest_part(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The connected part with most triangles (of equal ones the first), its vertices numbered anew."""
+def largest_part(
+    vertices: np.ndarray, faces: np.ndarray, counts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The connected part with most triangles whose first vertex `counts` (bool [V]), numbered anew.
+
+    A wall behind a head may have more triangles than the head, but not in the middle of the box.
+    """
     count = len(vertices)
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]])
     graph = coo_matrix((np.ones(len(edges), np.int8), (edges[:, 0], edges[:, 1])), shape=(count, count))
     label = connected_components(graph, directed=False)[1]
-    kept = faces[label[faces[:, 0]] == np.bincount(label[faces[:, 0]]).argmax()]
+    counted = faces[counts[faces[:, 0]], 0]
+    part = label[counted if len(counted) else faces[:, 0]]
+    kept = faces[label[faces[:, 0]] == np.bincount(part).argmax()]
     used, number = np.unique(kept, return_inverse=True)
     return vertices[used], number.reshape(-1, 3)
