@@ -12,9 +12,9 @@ from safetensors.torch import load_file
 import mien
 from mien.core.errors import CheckpointError, InputError, ResumeError
 from mien.generator.eg3d.checkpoint import load_eg3d
-from mien.training.gan.config import PRESETS, TOY, GanConfig, checked
+from mien.training.gan.config import PRESETS, TOY, GanConfig, checked, with_batch
 from mien.training.gan.dataset import GanDataset
-from mien.training.gan.processes import Processes
+from mien.training.gan.processes import Processes, processes
 from mien.training.gan.run import GanPlan, distance_to, read_log, train_gan
 from mien.training.gan.schedules import ema_share
 from mien.training.gan.state import read_state, write_state
@@ -107,6 +107,15 @@ def test_chunks_are_shared_equally() -> None:
         Processes(0, 2).chunks(3)
 
 
+def test_processes_must_come_from_the_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match="not started by torch's launcher"), processes("cpu"):
+        pass
+    monkeypatch.delenv("WORLD_SIZE")
+    with processes("cpu") as (group, device):
+        assert (group, device) == (Processes(), torch.device("cpu"))
+
+
 def test_averages_follow_the_generator(trainer: GanTrainer) -> None:
     s, batch = trainer.config.schedule, trainer.config.batch
     for _ in range(2):
@@ -186,11 +195,22 @@ def test_a_folder_with_another_run_is_refused(
 def test_a_metric_is_asked_now_and_then(pictures: Path, tiny_config: GanConfig, tmp_path: Path) -> None:
     metric, count = distance_to(pictures, 64)
     assert count == 6
-    plan = replace(FOUR_STEPS, kimg=0.012, metric_every=2, metric_images=count)
+    plan = replace(FOUR_STEPS, kimg=0.012, metric_every=2, metric_images=count, keep_every=2)
     train_gan(pictures, tmp_path / "run", tiny_config, plan, metric=metric)
     rows = read_log(tmp_path / "run" / "log.jsonl")
     assert ["swd" in row for row in rows] == [False, True, True]
     assert all(row["swd"] > 0 for row in rows[1:])
+    kept = load_eg3d(tmp_path / "run" / "generator_00000002.safetensors")
+    last = load_eg3d(tmp_path / "run" / "generator.safetensors")
+    assert not torch.equal(kept.decoder.net[0].weight, last.decoder.net[0].weight)
+
+
+def test_another_batch_keeps_the_average_as_many_steps_long() -> None:
+    config = with_batch(GanConfig(), 16)
+    assert (config.batch, config.chunk) == (16, 4)
+    assert config.schedule.ema_half_life_kimg == 5  # EG3D: batch * 10 / 32
+    assert with_batch(GanConfig(), 2).chunk == 2
+    assert with_batch(TOY, TOY.batch, 4) == replace(TOY, chunk=4)
 
 
 def test_settings_that_cannot_work_are_refused(tiny_config: GanConfig) -> None:

@@ -33,6 +33,8 @@ SHOWN: Final = ("loss_generator", "loss_fake", "loss_real", "swd")
 @click.option("--log-every", type=click.IntRange(1), default=50, show_default=True, help="Steps.")
 @click.option("--sheet-every", type=click.IntRange(1), default=500, show_default=True, help="Steps.")
 @click.option("--checkpoint-every", type=click.IntRange(1), default=500, show_default=True, help="Steps.")
+@click.option("--keep-every", type=click.IntRange(1), default=10_000, show_default=True,
+              help="Steps between two generators that are kept for good.")  # fmt: skip
 @click.option("--metric-every", type=click.IntRange(1), default=2000, show_default=True,
               help="Steps between two measurements against --held-out.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1), help="Threads on a CPU. [default: PyTorch's]")
@@ -41,7 +43,8 @@ SHOWN: Final = ("loss_generator", "loss_fake", "loss_real", "swd")
 def gan(
     dataset: Path, output: Path, preset: str, kimg: float, batch: int | None, chunk: int | None,
     gamma: float | None, mirror: bool, held_out: Path | None, log_every: int, sheet_every: int,
-    checkpoint_every: int, metric_every: int, threads: int | None, device: DeviceChoice, seed: int,
+    checkpoint_every: int, keep_every: int, metric_every: int, threads: int | None, device: DeviceChoice,
+    seed: int,
 ) -> None:  # fmt: skip
     """Train an EG3D generator on DATASET, a folder of photos with cameras.
 
@@ -57,9 +60,7 @@ def gan(
     base = configs.PRESETS[preset]
     config = configs.checked(
         replace(
-            base,
-            batch=batch or base.batch,
-            chunk=chunk or min(base.chunk, batch or base.batch),
+            configs.with_batch(base, batch or base.batch, chunk),
             loss=base.loss if gamma is None else replace(base.loss, r1_gamma=gamma),
             mirror=mirror,
             seed=seed,
@@ -68,7 +69,7 @@ def gan(
     metric, count = (None, 0) if held_out is None else distance_to(held_out, config.generator.image_px)
     plan = GanPlan(
         kimg=kimg, log_every=log_every, sheet_every=sheet_every, checkpoint_every=checkpoint_every,
-        metric_every=metric_every, metric_images=count, device=device, threads=threads,
+        keep_every=keep_every, metric_every=metric_every, metric_images=count, device=device, threads=threads,
     )  # fmt: skip
     done = train_gan(dataset, output, config, plan, metric=metric, on_log=_echo)
     click.echo(f"{done.generator}: {done.steps} steps, {done.images} images in {done.hours:.2f} h")

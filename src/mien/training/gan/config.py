@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from mien.core.errors import InputError
@@ -98,6 +98,17 @@ def checked(config: GanConfig) -> GanConfig:
     _require(g.training.reg_type == "l1", f"density regularisation {g.training.reg_type!r}", "'l1'")
     _require(config.loss.r1_every > 0 and config.loss.density_every > 0, "a rhythm below 1", "1 or more")
     return config
+
+
+def with_batch(config: GanConfig, batch: int, chunk: int | None = None) -> GanConfig:
+    """The same with another batch; the average's half-life stays as many steps."""
+    half_life = config.schedule.ema_half_life_kimg * batch / config.batch
+    return replace(
+        config,
+        batch=batch,
+        chunk=chunk or min(config.chunk, batch),
+        schedule=replace(config.schedule, ema_half_life_kimg=half_life),
+    )
 
 
 def _require(fine: bool, found: str, expected: str) -> None:

@@ -4,12 +4,17 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
 import torch
 from torch import Tensor, distributed
 
 from mien.core.device import DeviceChoice, resolve_device
 from mien.core.errors import InputError
+
+PATIENCE: Final = timedelta(hours=4)
+"""The others wait while the first process measures."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +58,30 @@ class Processes:
 def processes(device: DeviceChoice = "auto") -> Iterator[tuple[Processes, torch.device]]:
     """Join the launcher's group, if there is one (gloo on CPUs, nccl on GPUs), and choose the device."""
     place = resolve_device(device)
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if os.environ.get("WORLD_SIZE", "1") == "1":
         yield Processes(), place
         return
+    if not distributed.is_torchelastic_launched():
+        raise InputError(
+            "WORLD_SIZE is set, but this process was not started by torch's launcher; start several with "
+            "`torchrun --nproc_per_node=N -m mien ...`, or unset WORLD_SIZE."
+        )
     if place.type == "cuda":
-        place = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-        torch.cuda.set_device(place)
-    distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
+        place = _own_gpu(int(os.environ["LOCAL_RANK"]))
+    distributed.init_process_group("nccl" if place.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield Processes(distributed.get_rank(), distributed.get_world_size()), place
     finally:
         distributed.destroy_process_group()
+
+
+def _own_gpu(number: int) -> torch.device:
+    """One GPU for each process of this machine."""
+    if number >= torch.cuda.device_count():
+        raise InputError(
+            f"There are {torch.cuda.device_count()} GPUs for at least {number + 1} processes; expected one "
+            "each. Start fewer with --nproc_per_node, or use --device cpu."
+        )
+    place = torch.device("cuda", number)
+    torch.cuda.set_device(place)
+    return place

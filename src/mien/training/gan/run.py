@@ -41,6 +41,8 @@ class GanPlan:
     """Steps."""
     sheet_every: int = 500
     checkpoint_every: int = 500
+    keep_every: int = 10_000
+    """Steps between two generators that are kept for good."""
     metric_every: int = 2000
     metric_images: int = 50_000
     """Fakes that a metric sees."""
@@ -184,6 +186,8 @@ class _Run:
                 self._write_sheet()
             if done % plan.checkpoint_every == 0 or last:
                 self._write_files()
+            if done % plan.keep_every == 0 and trainer.group.is_first:
+                self._write_generator(f"generator_{done:08d}.safetensors")
 
     def _log(self, sums: dict[str, list[float]]) -> None:
         """A line of the log: means since the last one, the schedules, and a metric now and then."""
@@ -212,14 +216,18 @@ class _Run:
         """The state, and the averaged generator on its own."""
         trainer = self.trainer
         if trainer.group.is_first:
-            save_eg3d_state(
-                self.folder / GENERATOR_FILE,
-                replace(trainer.config.generator, neural_resolution=trainer.moment.neural_px),
-                trainer.average.state_dict(),
-                header=training_header(trainer, self.spent_s),
-            )
+            self._write_generator(GENERATOR_FILE)
             write_state(self.folder / STATE_FILE, trainer, spent_s=self.spent_s)
         trainer.group.wait()
+
+    def _write_generator(self, name: str) -> None:
+        trainer = self.trainer
+        save_eg3d_state(
+            self.folder / name,
+            replace(trainer.config.generator, neural_resolution=trainer.moment.neural_px),
+            trainer.average.state_dict(),
+            header=training_header(trainer, self.spent_s),
+        )
 
 
 def read_log(path: Path) -> list[LogRow]:

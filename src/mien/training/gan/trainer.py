@@ -189,13 +189,8 @@ def lazy_adam(network: nn.Module, config: AdamConfig, lr: float, every: int) -> 
 
 
 def mended(gradients: list[Tensor]) -> Tensor:
-    """Replace what is not finite; how many numbers that were."""
-    bad = torch.zeros((), dtype=torch.float64)
+    """Replace what is not finite; how many numbers that were. Nothing waits for the device."""
+    bad = [(~torch.isfinite(gradient)).sum() for gradient in gradients]
     for gradient in gradients:
-        finite = torch.isfinite(gradient)
-        if not finite.all():
-            bad = bad + int((~finite).sum())
-            torch.nan_to_num(
-                gradient, nan=0.0, posinf=LARGEST_GRADIENT, neginf=-LARGEST_GRADIENT, out=gradient
-            )
-    return bad
+        torch.nan_to_num(gradient, nan=0.0, posinf=LARGEST_GRADIENT, neginf=-LARGEST_GRADIENT, out=gradient)
+    return torch.stack(bad).sum()
