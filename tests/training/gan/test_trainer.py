@@ -91,6 +91,7 @@ def test_two_processes_do_what_one_does(pictures: Path, tmp_path: Path) -> None:
     environment = {"PYTHONPATH": source, "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+    assert result.stdout.count("generator.safetensors: 2 steps, 16 images") == 1
     one, two = (load_file(tmp_path / name / "state.safetensors") for name in ("one", "two"))
     assert one.keys() == two.keys()
     for name in one:

@@ -72,7 +72,8 @@ def gan(
         keep_every=keep_every, metric_every=metric_every, metric_images=count, device=device, threads=threads,
     )  # fmt: skip
     done = train_gan(dataset, output, config, plan, metric=metric, on_log=_echo)
-    click.echo(f"{done.generator}: {done.steps} steps, {done.images} images in {done.hours:.2f} h")
+    if done.is_first:
+        click.echo(f"{done.generator}: {done.steps} steps, {done.images} images in {done.hours:.2f} h")
 
 
 def _echo(row: dict[str, Any]) -> None:

@@ -95,14 +95,15 @@ class SlicedWasserstein:
         self._levels = []
         for patches in self._patches(reals):
             mean, deviation = patches.mean((0, 2, 3)), patches.std((0, 2, 3))
-            self._levels.append((mean, deviation, self._projected(patches, mean, deviation)))
+            kept = quantiles(self._projected(patches, mean, deviation))
+            self._levels.append((mean, deviation, kept))
 
     def __call__(self, fakes: Iterable[UInt8[Tensor, "batch 3 height width"]]) -> dict[str, float]:
         """The mean over levels (`swd`) and each level, times 1000; finest level first."""
         found = []
         for patches, (mean, deviation, reals) in zip(self._patches(fakes), self._levels, strict=True):
-            mine = self._projected(patches, mean, deviation)
-            found.append(1000 * float((quantiles(mine) - quantiles(reals)).abs().mean()))
+            mine = quantiles(self._projected(patches, mean, deviation))
+            found.append(1000 * float((mine - reals).abs().mean()))
         return {"swd": sum(found) / len(found), **{f"swd_{k}": value for k, value in enumerate(found)}}
 
     def _patches(self, batches: Iterable[Tensor]) -> list[Float[Tensor, "n 3 patch patch"]]:

@@ -60,6 +60,8 @@ class GanResult:
     steps: int
     images: int
     hours: float
+    is_first: bool = True
+    """Whether this process is the one that wrote."""
 
 
 def train_gan(
@@ -89,7 +91,10 @@ def train_gan(
         run.resume()
         run.finish()
         group.wait()
-    return GanResult(folder / GENERATOR_FILE, trainer.step_count, trainer.images, run.spent_s / 3600)
+    hours = run.spent_s / 3600
+    return GanResult(
+        folder / GENERATOR_FILE, trainer.step_count, trainer.images, hours, is_first=group.is_first
+    )
 
 
 def sized(data: GanDataset, image_px: int) -> GanDataset:
