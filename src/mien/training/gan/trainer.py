@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -20,6 +21,21 @@ from mien.training.gan.schedules import ema_share
 
 LARGEST_GRADIENT: Final = 1e5
 """Infinite gradients become this, and those that are no numbers zero; the log counts them."""
+
+
+Terms = Callable[[torch.Generator, int], Iterator[Term]]
+"""The losses of one chunk, given its random generator and which of this process's chunks it is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A phase: which network learns from it, and how often."""
+
+    phase: Phase
+    network: nn.Module
+    adam: torch.optim.Adam
+    every: int
+    """Steps from one time to the next; its losses count this many times."""
 
 
 class GanTrainer:
@@ -47,6 +63,12 @@ class GanTrainer:
         adam, loss = config.adam, config.loss
         self.adam_generator = lazy_adam(self.generator, adam, adam.lr_generator, loss.density_every)
         self.adam_discriminator = lazy_adam(self.discriminator, adam, adam.lr_discriminator, loss.r1_every)
+        self.jobs = (
+            Job("generator", self.generator, self.adam_generator, 1),
+            Job("density", self.generator, self.adam_generator, loss.density_every),
+            Job("discriminator", self.discriminator, self.adam_discriminator, 1),
+            Job("penalty", self.discriminator, self.adam_discriminator, loss.r1_every),
+        )
         self.phases = Phases(config, self.generator, self.discriminator, data.labels.to(self.device))
         self.order = EndlessOrder(len(data), config.seed)
         self.step_count = 0
@@ -64,58 +86,39 @@ class GanTrainer:
 
     def step(self) -> dict[str, float]:
         """One step of both networks; the figures of its losses, means over the whole batch."""
-        moment, step, phases = self.moment, self.step_count, self.phases
-        reals = self._reals(step)
-        loss, figures = self.config.loss, Figures(self.group)
-        means_of_w: list[Tensor] = []
-
-        def run(
-            network: nn.Module,
-            adam: torch.optim.Adam,
-            phase: Phase,
-            terms: Callable[[torch.Generator, int], Iterator[Term]],
-            every: int = 1,
-        ) -> None:
-            if step % every == 0:
-                self._phase(network, adam, phase, terms, figures, gain=float(every))
-
-        g, d = self.generator, self.discriminator
-        run(g, self.adam_generator, "generator", lambda r, k: phases.generator_terms(moment, r))
-        run(g, self.adam_generator, "density", lambda r, k: phases.density_terms(moment, r),
-            loss.density_every)  # fmt: skip
-        run(d, self.adam_discriminator, "discriminator",
-            lambda r, k: phases.discriminator_terms(moment, r, reals[k], means_of_w))  # fmt: skip
-        run(d, self.adam_discriminator, "penalty", lambda r, k: phases.penalty_terms(moment, r, reals[k]),
-            loss.r1_every)  # fmt: skip
+        moment, phases, reals = self.moment, self.phases, self._reals(self.step_count)
+        figures, means_of_w = Figures(self.group), list[Tensor]()
+        terms: dict[Phase, Terms] = {
+            "generator": lambda random, k: phases.generator_terms(moment, random),
+            "density": lambda random, k: phases.density_terms(moment, random),
+            "discriminator": lambda random, k: phases.discriminator_terms(
+                moment, random, reals[k], means_of_w
+            ),
+            "penalty": lambda random, k: phases.penalty_terms(moment, random, reals[k]),
+        }
+        for job in self.jobs:
+            if self.step_count % job.every == 0:
+                self._do(job, terms[job.phase], figures)
         self._update_w_avg(means_of_w)
         self._update_average()
         self.step_count += 1
         return figures.means()
 
-    def _phase(
-        self,
-        network: nn.Module,
-        adam: torch.optim.Adam,
-        phase: Phase,
-        terms: Callable[[torch.Generator, int], Iterator[Term]],
-        figures: "Figures",
-        *,
-        gain: float,
-    ) -> None:
+    def _do(self, job: "Job", terms: "Terms", figures: "Figures") -> None:
         """Gradients of all chunks, averaged over processes; then one step of the optimiser."""
-        network.requires_grad_(True)
-        adam.zero_grad(set_to_none=True)
-        total = self.config.batch // self.config.chunk
+        job.network.requires_grad_(True)
+        job.adam.zero_grad(set_to_none=True)
+        gain = job.every / (self.config.batch // self.config.chunk)
         for place, chunk in enumerate(self.chunks):
-            random = chunk_random(self.config.seed, phase, self.step_count, chunk, self.device)
+            random = chunk_random(self.config.seed, job.phase, self.step_count, chunk, self.device)
             for term in terms(random, place):
-                (term.loss * (gain / total)).backward()
+                (term.loss * gain).backward()
                 figures.add(term.figures)
-        network.requires_grad_(False)
-        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        job.network.requires_grad_(False)
+        gradients = [p.grad for p in job.network.parameters() if p.grad is not None]
         self.group.add_up(gradients)
         figures.add({"bad_gradients": mended(gradients)})
-        adam.step()
+        job.adam.step()
 
     def _reals(self, step: int) -> list[Reals]:
         """The real images of this process's chunks; those of the next step are read meanwhile."""
