@@ -6,12 +6,16 @@ from typing import Any
 
 import click
 
+from mien.apps.commands.train_gan import gan
 from mien.apps.options import seed_option
 
 
 @click.group(name="train")
 def command() -> None:
-    """Train generators on procedural heads; no photo of anybody is used."""
+    """Train generators: on procedural heads (distil, finish), or on photos with cameras (gan)."""
+
+
+command.add_command(gan)
 
 
 @command.command()
