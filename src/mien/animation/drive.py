@@ -28,7 +28,7 @@ from mien.generator.render import (
 from mien.inversion.avatar import Avatar, frame_size
 from mien.inversion.evidence import region_camera
 from mien.morphable.carry import Carrier, HeadMotion, make_carrier
-from mien.morphable.fit import orbit_camera
+from mien.morphable.fit import FaceFit, orbit_camera
 from mien.morphable.model import MorphableModel, load_head_model, neck_weight
 
 BOX_MARGIN_PX: Final = 3
@@ -211,6 +211,20 @@ def render_orbit(
     fit = puppet.avatar.fit
     expression = fit.expression if expression is None else expression
     head = _posed(puppet, expression, None)
+    camera = turned_camera(fit, canvas, yaw_rad, pitch_rad)
+    height, width = canvas.plate.shape[:2]
+    out = render(
+        puppet.generator, puppet.planes, head, camera, height, width, shell=puppet.shell, antialias=True
+    )
+    if puppet.detail is not None:
+        out = add_detail(puppet.detail, out, _places(puppet, out, camera, None), camera, None)
+    return to_uint8(over_background(out, canvas.plate)), out
+
+
+def turned_camera(
+    fit: FaceFit, canvas: Canvas, yaw_rad: float | None = None, pitch_rad: float = 0.0
+) -> Camera:
+    """The canvas's camera moved around the head, see `render_orbit`."""
     own = facing_yaw(fit.R_camera_head)
     away, nod, back = (
         axis_angle_to_matrix(torch.tensor(axis))
@@ -221,14 +235,7 @@ def render_orbit(
         )
     )
     turned = orbit_camera(away @ nod @ back @ fit.R_camera_head)
-    camera = replace(canvas.camera, T_world_camera=turned.T_world_camera)
-    height, width = canvas.plate.shape[:2]
-    out = render(
-        puppet.generator, puppet.planes, head, camera, height, width, shell=puppet.shell, antialias=True
-    )
-    if puppet.detail is not None:
-        out = add_detail(puppet.detail, out, _places(puppet, out, camera, None), camera, None)
-    return to_uint8(over_background(out, canvas.plate)), out
+    return replace(canvas.camera, T_world_camera=turned.T_world_camera)
 
 
 def facing_yaw(R_camera_head: Float[Tensor, "3 3"]) -> float:

@@ -1,9 +1,8 @@
-"""Random heads of the generator, and views of a head: picture, depth, normals, contact sheet."""
+"""Random heads of mien-base, and views of a head: picture, depth, normals, rows of contact sheets."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -13,13 +12,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mien.core.arkit import ARKIT_INDEX
-from mien.core.atomic import check_output
 from mien.core.camera import Camera
-from mien.core.progress import progress
-from mien.generator.model import Generator, load_generator
+from mien.generator.headmesh import head_mesh
+from mien.generator.model import Generator
 from mien.generator.planes import Planes
 from mien.generator.render import HairShell, PosedHead, RenderOutput, make_hair_shell, pose_head, render
-from mien.io.images import PICTURE_SUFFIXES, write_image
+from mien.generator.view import (
+    SOLID,
+    MeshConfig,
+    View,
+    normal_colours,
+    surface_normals,
+    view_of,
+    viewer_normals,
+)
+from mien.io.mesh import Mesh
 from mien.morphable.carry import make_carrier
 from mien.morphable.model import MorphableModel, load_head_model
 
@@ -50,6 +57,8 @@ class StillHead:
     planes: Planes
     posed: PosedHead
     shell: HairShell | None
+    size_px: int = 256
+    """Side of the pictures of `look`."""
 
     def view(self, camera: Camera, size_px: int = RENDER_PX) -> RenderOutput:
         """The rendered view, before super-resolution."""
@@ -58,6 +67,17 @@ class StillHead:
     def picture(self, camera: Camera, size_px: int = RENDER_PX) -> Float[Tensor, "4 height width"]:
         """The final picture, twice as large as the rendered view: premultiplied RGBA."""
         return enlarge(self.generator, self.view(camera, size_px))
+
+    def look(self, yaw_rad: float) -> View:
+        """The person over grey. The maps are of half the picture's size, as super-resolution has none."""
+        camera = Camera.orbit(yaw_rad, 0.0)
+        out = self.view(camera, self.size_px // 2)
+        picture = to_uint8(over_paper(enlarge(self.generator, out)))
+        return view_of(picture, out.depth, out.alpha, camera)
+
+    def mesh(self, config: MeshConfig | None = None) -> Mesh:
+        """Body and hair, see `head_mesh`."""
+        return head_mesh(self.generator, self.planes, self.posed, config)
 
 
 def random_heads(
@@ -88,6 +108,8 @@ def still_head(
     identity: Float[Tensor, " component"],
     w: Float[Tensor, " w"],
     expression: Float[Tensor, "52"] | None = None,
+    *,
+    size_px: int = 256,
 ) -> StillHead:
     """A person at rest with closed lips (or with an expression) in the head frame."""
     expression = rest_expression() if expression is None else expression
@@ -95,7 +117,7 @@ def still_head(
     with torch.no_grad():
         planes = generator.planes(w[None], expression[None])
         shell = make_hair_shell(generator, planes, model, carrier)
-    return StillHead(generator, planes, pose_head(model, identity, expression, carrier), shell)
+    return StillHead(generator, planes, pose_head(model, identity, expression, carrier), shell, size_px)
 
 
 def rgba_of(out: RenderOutput) -> Float[Tensor, "4 height width"]:
@@ -107,20 +129,6 @@ def enlarge(generator: Generator, out: RenderOutput) -> Float[Tensor, "4 height 
     """Super-resolution of a view: twice the size, premultiplied RGBA."""
     with torch.no_grad():
         return torch.as_tensor(generator.superres(rgba_of(out)[None])[0])
-
-
-def surface_normals(depth: Float[Tensor, "height width"], camera: Camera) -> Float[Tensor, "height width 3"]:
-    """Unit normals (world) of a map of distances along the rays; zero at edges and where nothing is seen."""
-    rays = camera.rays(*depth.shape)
-    points = rays.origins + rays.directions * depth[..., None]
-    dx = points[1:-1, 2:] - points[1:-1, :-2]
-    dy = points[:-2, 1:-1] - points[2:, 1:-1]
-    normal = torch.nn.functional.normalize(torch.linalg.cross(dx, dy), dim=-1)
-    seen = depth > 0
-    whole = seen[1:-1, 2:] & seen[1:-1, :-2] & seen[:-2, 1:-1] & seen[2:, 1:-1]
-    out = torch.zeros(*depth.shape, 3)
-    out[1:-1, 1:-1] = normal * whole[..., None]
-    return out
 
 
 def to_uint8(rgb: Float[Tensor, "height width 3"]) -> NDArray[np.uint8]:
@@ -143,9 +151,8 @@ def depth_picture(out: RenderOutput) -> Float[Tensor, "height width 3"]:
 
 def normal_picture(out: RenderOutput, camera: Camera) -> Float[Tensor, "height width 3"]:
     """Normals in camera axes as colours: red right, green up, blue towards the viewer."""
-    axes = camera.R_world_camera * torch.tensor([1.0, -1.0, -1.0])
-    normal = surface_normals(out.depth * (out.alpha > 0.5), camera)
-    return (normal @ axes + 1) / 2 * (normal.abs().sum(-1, keepdim=True) > 0)
+    seen = out.depth * (out.alpha > SOLID)
+    return normal_colours(viewer_normals(surface_normals(seen, camera), camera))
 
 
 def join_pictures(rows: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.uint8]:
@@ -164,20 +171,10 @@ def head_row(head: StillHead, yaws_deg: Sequence[float] = SHEET_YAWS_DEG) -> lis
     return [to_uint8(p) for p in (*pictures, depth_picture(out), normal_picture(out, front))]
 
 
-def sample_sheet(
-    generator: Generator, *, count: int = 8, truncation: float = 0.7, seed: int = 0
-) -> NDArray[np.uint8]:
-    """Random heads, one a row: five yaw angles, depth and normals."""
+def base_rows(
+    generator: Generator, count: int, *, truncation: float = 0.7, seed: int = 0
+) -> Iterator[list[NDArray[np.uint8]]]:
+    """A row for each random head."""
     model = load_head_model()
-    heads = random_heads(generator, model, count, truncation=truncation, seed=seed)
-    rows = [head_row(still_head(generator, model, h.identity, h.w)) for h in progress(heads, desc="heads")]
-    return join_pictures(rows)
-
-
-def write_samples(
-    output: Path, *, count: int = 8, truncation: float = 0.7, seed: int = 0, weights: Path | None = None
-) -> None:
-    """`mien sample`: a contact sheet of random heads of mien-base, or of the generator file `weights`."""
-    check_output(output, suffixes=PICTURE_SUFFIXES, inputs=() if weights is None else (weights,))
-    generator = load_generator(weights)
-    write_image(output, sample_sheet(generator, count=count, truncation=truncation, seed=seed))
+    for head in random_heads(generator, model, count, truncation=truncation, seed=seed):
+        yield head_row(still_head(generator, model, head.identity, head.w))

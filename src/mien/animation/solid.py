@@ -1,0 +1,50 @@
+"""An avatar as a coloured mesh, with the photo's own detail where the photo shows the surface."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from mien.animation.detail import DISTANCE, FACING, HIDDEN, TRUST, PhotoDetail
+from mien.animation.drive import Puppet
+from mien.animation.plate import smoothstep
+from mien.generator.headmesh import head_mesh
+from mien.generator.render import pose_head
+from mien.generator.view import MeshConfig
+from mien.inversion.avatar import Avatar
+from mien.io.mesh import Mesh
+
+PERSON_ALPHA = (0.8, 1.0)
+"""Alpha of the photo's matte between which its pixels are the person's own."""
+
+
+def avatar_mesh(puppet: Puppet, config: MeshConfig | None = None, *, neutral: bool = False) -> Mesh:
+    """Body and hair of an avatar in the head's frame, in the photo's expression or with a face at rest."""
+    fit = puppet.avatar.fit
+    mesh = head_mesh(
+        puppet.generator,
+        puppet.planes,
+        pose_head(puppet.model, fit.identity, fit.expression, puppet.carrier),
+        config,
+    )
+    if puppet.detail is not None:
+        mesh = replace(mesh, colours=photo_colours(mesh, puppet.avatar, puppet.detail))
+    if not neutral:
+        return mesh
+    rest = pose_head(puppet.model, fit.identity, torch.zeros(52), puppet.carrier)
+    return replace(head_mesh(puppet.generator, puppet.planes, rest, config), colours=mesh.colours)
+
+
+def photo_colours(mesh: Mesh, avatar: Avatar, detail: PhotoDetail) -> np.ndarray:
+    """Colours uint8 [V, 3]: the photo's where it shows a vertex and is to be trusted, else the mesh's own."""
+    points = torch.from_numpy(mesh.vertices)
+    at = (detail.camera.project(points).uv * 2 - 1)[None, None]
+    picture = torch.cat([avatar.photo, avatar.alpha[..., None]], -1).permute(2, 0, 1)[None].float() / 255
+    image = torch.cat([detail.levels[0][:, [DISTANCE, TRUST]], picture], 1)
+    found = F.grid_sample(image, at, padding_mode="zeros", align_corners=False)[0, :, 0].T
+    distance, trust, photo, alpha = found[:, 0], found[:, 1], found[:, 2:5], found[:, 5]
+    behind = (points - detail.camera.position).norm(dim=-1) - distance
+    share = smoothstep(trust, *FACING) * smoothstep(alpha, *PERSON_ALPHA) * (1 - smoothstep(behind, *HIDDEN))
+    own = torch.from_numpy(mesh.colours).float() / 255
+    return (torch.lerp(own, photo, share[:, None]) * 255 + 0.5).to(torch.uint8).numpy()

@@ -1,0 +1,46 @@
+"""The one place that decides how an EG3D person is rendered."""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mien.core.camera import Camera
+from mien.generator.eg3d.generator import Eg3dGenerator, Eg3dRender
+
+
+@runtime_checkable
+class Eg3dRenderer(Protocol):
+    """One person, whose planes are kept."""
+
+    def render(self, camera: Camera) -> Eg3dRender:
+        """The image of a camera; the same every time."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class PlainRenderer:
+    """The reference: every sample of every ray is looked up."""
+
+    generator: Eg3dGenerator
+    w: Float[Tensor, "1 layer w"]
+    planes: Float[Tensor, "1 3 channel y x"]
+
+    def render(self, camera: Camera) -> Eg3dRender:
+        """The image of a camera."""
+        with torch.no_grad():
+            return self.generator.render(self.planes, self.w, camera)
+
+
+def eg3d_renderer(
+    generator: Eg3dGenerator,
+    w: Float[Tensor, "1 layer w"],
+    planes: Float[Tensor, "1 3 channel y x"] | None = None,
+) -> Eg3dRenderer:
+    """A renderer of the person `w`; `planes` spares making them again."""
+    if planes is None:
+        with torch.no_grad():
+            planes = generator.planes(w)
+    return PlainRenderer(generator, w, planes)
