@@ -28,8 +28,8 @@ from mien.core.camera import Camera
 from mien.core.checkpoint import read_header
 from mien.core.progress import progress
 from mien.generator.model import MIEN_BASE, Generator, load_generator
-from mien.generator.render import hair_field
 from mien.generator.people import sample_sheet
+from mien.generator.render import hair_field
 from mien.generator.samples import (
     StillHead,
     depth_picture,

@@ -17,7 +17,6 @@ from mien.animation.drive import (
     crop_canvas,
     make_puppet,
     photo_canvas,
-    render_orbit,
 )
 from mien.animation.feedback import correct_pose
 from mien.animation.frames import driven_frames, job_key
@@ -28,19 +27,23 @@ from mien.animation.retarget import DrivenMotion, Retargeting
 from mien.animation.sheet import avatar_sheet
 from mien.animation.smoothing import Smoothing, smooth_motion
 from mien.animation.track import read_driver
+from mien.animation.turntable import AvatarSitter, TurnConfig, mesh_sheet, write_turn
 from mien.core.arkit import ARKIT_NAMES
 from mien.core.assets import asset_path, sha256_of_file
 from mien.core.atomic import check_output
 from mien.core.device import DeviceChoice, resolve_device
 from mien.core.errors import InputError
-from mien.core.parallel import ordered
 from mien.core.progress import progress
+from mien.generator.loading import require_base
 from mien.generator.model import Generator, load_generator
+from mien.generator.samples import PAPER
+from mien.generator.view import MeshConfig, Sitter
 from mien.inversion.avatar import Avatar, frame_size, load_avatar, save_avatar
 from mien.inversion.evidence import gather_evidence
 from mien.inversion.invert import InversionConfig, Report, invert
 from mien.io.frames import FrameStore
 from mien.io.images import PICTURE_SUFFIXES, Photo, read_photo, write_image
+from mien.io.mesh import MESH_SUFFIXES, Mesh, read_mesh, write_mesh
 from mien.io.video import VideoWriter, is_video
 from mien.morphable.crop import CropRegion
 from mien.morphable.fit import fit_face
@@ -49,6 +52,7 @@ from mien.tracking.faces import choose_face, find_faces
 from mien.tracking.headbox import head_box, part_of_photo
 from mien.tracking.matting import foreground_alpha
 
+ABOUT_PHOTOS = "Inverting or animating a photo"
 WORKING_PX = 512
 AVATAR_SUFFIX = ".mien"
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
@@ -101,7 +105,7 @@ def create_avatar(
     rgb = _resized(photo.rgb, scale)
     chosen = full_face if scale == 1.0 else full_face.scaled(scale)
     others = [f if scale == 1.0 else f.scaled(scale) for f in faces if f is not full_face]
-    model, generator = load_head_model(), load_generator(options.model)
+    model, generator = load_head_model(), _base(options.model, "cpu")
     fit = fit_face(chosen, (rgb.shape[1], rgb.shape[0]), model=model)
     alpha = foreground_alpha(rgb, chosen, others=others)
     if photo.alpha is not None:  # what the file says is transparent is not the person
@@ -223,6 +227,18 @@ def drive_avatar(avatar: Avatar, motion: Motion, options: AnimateOptions | None 
     )
 
 
+def avatar_sitter(
+    avatar: Avatar, *, size_px: int = 384, model: Path | None = None, device: DeviceChoice = "auto",
+    plain: bool = False,
+) -> AvatarSitter:  # fmt: skip
+    """The person of an avatar, for a camera to go around; `plain`: before grey, not the background."""
+    puppet = make_puppet(avatar, _generator_of(avatar, model, device))
+    canvas = crop_canvas(avatar, size_px, person=False)
+    if plain:
+        canvas = replace(canvas, plate=torch.full_like(canvas.plate, PAPER))
+    return AvatarSitter(puppet, canvas)
+
+
 def orbit(
     avatar: Avatar, output: Path, *, yaw_deg: float = 45.0, seconds: float = 4.0, fps: int = 25,
     size_px: int = 384, model: Path | None = None, device: DeviceChoice = "auto", show_progress: bool = True,
@@ -231,16 +247,19 @@ def orbit(
 
     Yaw counts from the head's front, whichever way it is turned in the photo.
     """
-    puppet = make_puppet(avatar, _generator_of(avatar, model, device))
-    canvas = crop_canvas(avatar, size_px, person=False)
-    count = max(round(seconds * fps), 2)
-    yaws = np.radians(-yaw_deg + 2 * yaw_deg * (1 - np.abs(np.linspace(-1, 1, count))))
-    frames = ordered(lambda yaw: render_orbit(puppet, canvas, float(yaw))[0], yaws)
-    steps = progress(frames, desc="rendering", total=count) if show_progress else frames
-    with VideoWriter(output, fps, size_px, size_px) as writer:
-        for frame in steps:
-            writer.write(frame)
-    return count
+    sitter = avatar_sitter(avatar, size_px=size_px, model=model, device=device)
+    return write_turn(sitter, output, TurnConfig(yaw_deg, seconds, fps), show_progress=show_progress)
+
+
+def write_sitter_mesh(
+    sitter: Sitter, output: Path, config: MeshConfig | None = None, *, picture: Path | None = None
+) -> Mesh:
+    """`mien mesh`: write a person's surface, and a sheet of the file as it reads back beside the person."""
+    mesh = sitter.mesh(config)
+    write_mesh(output, mesh)
+    if picture is not None:
+        write_image(picture, mesh_sheet(sitter, read_mesh(output)))
+    return mesh
 
 
 def write_avatar_sheet(avatar: Avatar, path: Path, *, model: Path | None = None) -> None:
@@ -249,19 +268,34 @@ def write_avatar_sheet(avatar: Avatar, path: Path, *, model: Path | None = None)
     write_image(path, avatar_sheet(puppet))
 
 
-def check_video(output: Path, *inputs: Path) -> None:
-    """Refuse, before any work, a video that cannot be written and inputs that do not exist."""
+def check_video(output: Path, *inputs: Path, model: Path | None = None) -> None:
+    """Refuse, before any work, a video that cannot be written, inputs that do not exist, and a generator in
+    which there are no avatars yet."""
     for path in inputs:
         if not path.exists():
             raise InputError(f"{path} does not exist; give the path of a file that does.")
     check_output(output, suffixes=VIDEO_SUFFIXES, inputs=inputs)
+    require_base(model, ABOUT_PHOTOS)
 
 
-def check_invert(photo: Path, output: Path, picture: Path | None = None) -> None:
-    """Refuse, before any work, an avatar or its picture that cannot be written."""
+def check_mesh(output: Path, *inputs: Path, picture: Path | None = None) -> None:
+    """Refuse, before any work, a mesh or its picture that cannot be written and inputs that do not exist."""
+    for path in inputs:
+        if not path.exists():
+            raise InputError(f"{path} does not exist; give the path of a file that does.")
+    check_output(output, suffixes=MESH_SUFFIXES, inputs=inputs)
+    if picture is not None:
+        check_output(picture, suffixes=PICTURE_SUFFIXES, inputs=inputs)
+
+
+def check_invert(
+    photo: Path, output: Path, picture: Path | None = None, *, model: Path | None = None
+) -> None:
+    """Refuse, before any work, an avatar or its picture that cannot be written, and an unfit generator."""
     check_output(output, suffixes=(AVATAR_SUFFIX,), inputs=(photo,))
     if picture is not None:
         check_output(picture, suffixes=PICTURE_SUFFIXES, inputs=(photo,))
+    require_base(model, ABOUT_PHOTOS)
 
 
 def demo(
@@ -308,7 +342,7 @@ def describe(avatar: Avatar) -> dict[str, Any]:
 
 def _generator_of(avatar: Avatar, model: Path | None, device: DeviceChoice) -> Generator:
     """The generator in which the avatar was made; in another one its numbers mean another person."""
-    generator = load_generator(model, device=resolve_device(device))
+    generator = _base(model, device)
     made, given = avatar.provenance.get("generator_sha256"), _generator_sha256(model)
     if made != given:
         raise InputError(
@@ -316,6 +350,11 @@ def _generator_of(avatar: Avatar, model: Path | None, device: DeviceChoice) -> G
             f"{given[:12]} is used; give the same one with --model, or invert the photo again."
         )
     return generator
+
+
+def _base(model: Path | None, device: DeviceChoice) -> Generator:
+    require_base(model, ABOUT_PHOTOS)
+    return load_generator(model, device=resolve_device(device))
 
 
 def _generator_sha256(model: Path | None) -> str:

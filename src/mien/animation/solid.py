@@ -19,9 +19,9 @@ PERSON_ALPHA = (0.8, 1.0)
 """Alpha of the photo's matte between which its pixels are the person's own."""
 
 
-def avatar_mesh(puppet: Puppet, config: MeshConfig | None = None, *, neutral: bool = False) -> Mesh:
+def avatar_mesh(puppet: Puppet, config: MeshConfig | None = None) -> Mesh:
     """Body and hair of an avatar in the head's frame, in the photo's expression or with a face at rest."""
-    fit = puppet.avatar.fit
+    config, fit = config or MeshConfig(), puppet.avatar.fit
     mesh = head_mesh(
         puppet.generator,
         puppet.planes,
@@ -30,7 +30,7 @@ def avatar_mesh(puppet: Puppet, config: MeshConfig | None = None, *, neutral: bo
     )
     if puppet.detail is not None:
         mesh = replace(mesh, colours=photo_colours(mesh, puppet.avatar, puppet.detail))
-    if not neutral:
+    if not config.neutral:
         return mesh
     rest = pose_head(puppet.model, fit.identity, torch.zeros(52), puppet.carrier)
     return replace(head_mesh(puppet.generator, puppet.planes, rest, config), colours=mesh.colours)

@@ -1,21 +1,28 @@
 """A camera that goes around a person: video, and depth and normal maps as files."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Final
 
 import numpy as np
+import torch
+from PIL import Image
 
 from mien.animation.drive import Canvas, Puppet, render_orbit, turned_camera
 from mien.animation.solid import avatar_mesh
 from mien.core.parallel import ordered
 from mien.core.progress import progress
-from mien.generator.samples import StillHead
-from mien.generator.view import MeshConfig, Sitter, View, view_of
-from mien.io.maps import write_depth, write_normals
+from mien.generator.samples import PAPER, SHEET_YAWS_DEG, StillHead, join_pictures, to_uint8
+from mien.generator.view import MeshConfig, Sitter, View, normal_colours, view_of, viewer_normals
+from mien.io.maps import check_folder, write_depth, write_normals
 from mien.io.mesh import Mesh
 from mien.io.video import VideoWriter
+from mien.morphable.meshview import MeshViewer
+
+SHEET_PX: Final = 256
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,12 @@ class MapFolders:
 
     depth: Path | None = None
     normals: Path | None = None
+
+    def check(self) -> None:
+        """Refuse, before any work, folders that cannot be made: InputError."""
+        for folder in (self.depth, self.normals):
+            if folder is not None:
+                check_folder(folder)
 
     def write(self, index: int, view: View) -> None:
         """The maps of a frame; see `mien.io.maps` for what is in the files."""
@@ -91,6 +104,20 @@ def write_turn(
             writer.write(view.rgb)
             maps.write(index, view)
     return len(yaws)
+
+
+def mesh_sheet(sitter: Sitter, mesh: Mesh, side_px: int = SHEET_PX) -> np.ndarray:
+    """A picture uint8: a person from five yaws, the mesh from the same cameras, and its normals as colours."""
+    viewer = MeshViewer(mesh)
+    columns = []
+    for yaw in SHEET_YAWS_DEG:
+        view = sitter.look(math.radians(yaw))
+        drawn = viewer.draw(view.camera, side_px)
+        colours = drawn.rgb + (1 - drawn.alpha[..., None]) * PAPER
+        normals = normal_colours(viewer_normals(torch.from_numpy(drawn.normals), view.camera))
+        person = np.asarray(Image.fromarray(view.rgb).resize((side_px, side_px), Image.Resampling.LANCZOS))
+        columns.append([person, to_uint8(torch.from_numpy(colours)), to_uint8(normals)])
+    return join_pictures([list(row) for row in zip(*columns, strict=True)])
 
 
 def _views(sitter: Sitter, yaws: np.ndarray) -> Iterable[View]:

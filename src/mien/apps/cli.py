@@ -19,7 +19,12 @@ COMMANDS: Final[dict[str, LazyCommand]] = {
     "animate": LazyCommand(
         f"{_COMMANDS}.animate:command", "Make a photo move like a video, image or motion."
     ),
-    "orbit": LazyCommand(f"{_COMMANDS}.orbit:command", "Turn the camera around the person of a photo."),
+    "orbit": LazyCommand(
+        f"{_COMMANDS}.orbit:command", "Turn the camera around the person of a photo, or a random one."
+    ),
+    "mesh": LazyCommand(
+        f"{_COMMANDS}.mesh:command", "Write the person of a photo as a coloured mesh: GLB, PLY."
+    ),
     "invert": LazyCommand(f"{_COMMANDS}.invert:command", "Make an avatar file of a photo, to be used again."),
     "info": LazyCommand(f"{_COMMANDS}.info:command", "Show what an avatar file holds."),
     "motion": LazyCommand(f"{_COMMANDS}.motion:command", "Track a video and save its motion."),

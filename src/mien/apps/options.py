@@ -50,7 +50,18 @@ def model_option(function: F) -> F:
     return click.option(
         "--model",
         type=click.Path(path_type=Path),
-        help="A generator file instead of the bundled mien-base.",
+        help="A generator file instead of the bundled mien-base: of its kind, or an EG3D model.",
+    )(function)
+
+
+def truncation_option(function: F) -> F:
+    """--truncation, handed on as `truncation`."""
+    return click.option(
+        "--truncation",
+        type=click.FloatRange(0.0, 1.5),
+        default=0.7,
+        show_default=True,
+        help="How far from the average look random people may be: 0 is the average, 1 the whole range.",
     )(function)
 
 

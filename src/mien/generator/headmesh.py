@@ -29,8 +29,8 @@ from mien.morphable.shell import height_shell
 HALF_DEPTH: Final = SOFTNESS * math.log(math.expm1(math.log(2) / (SIGMA * SOFTNESS)))
 """How far below the outer height half of the light is stopped, EG3D units."""
 GRAZING: Final = 0.01
-"""How far outside of that surface a ray that grazes thick hair is half stopped, as it runs through much of it:
-thick hair grows by this, so that the outline is the rendered one."""
+"""How far outside of that surface a ray that grazes thick hair is half stopped, as it runs through much of
+it: thick hair grows by this, so that the outline is the rendered one."""
 THICK: Final = 0.04
 """Thickness from which on hair grows by all of it, EG3D units."""
 CHUNK: Final = 65536
@@ -125,7 +125,9 @@ def _hair(
     skin = _decoded(generator, planes, skin_at, "body_rgb")
     at = torch.cat([chart_grid(n), chart.height_coordinate(outer - HALF_DEPTH)[..., None]], -1).view(-1, 3)
     hair = _with_crown(_decoded(generator, planes, at, "hair_rgb"), n)
-    raised = height_shell(head.model, outer - HALF_DEPTH + GRAZING * _thick(gap[:-1]).view(n, n), EMPTY_HEIGHT)
+    raised = height_shell(
+        head.model, outer - HALF_DEPTH + GRAZING * _thick(gap[:-1]).view(n, n), EMPTY_HEIGHT
+    )
     points = _with_crown(head.carrier.to_head(raised.vertices), n).double().numpy()
     used, number = np.unique(faces, return_inverse=True)
     rgb = torch.lerp(skin, hair, straight_alpha(gap)[:, None])

@@ -25,6 +25,7 @@ class View:
     """Distance along the camera's z axis in EG3D units; 0 where nothing is seen."""
     normals: Float[Tensor, "height2 width2 3"]
     """Unit normals in axes x right, y up, z to the viewer; 0 where nothing is seen or at a depth's edge."""
+    camera: Camera
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,13 @@ class MeshConfig:
     """How a person becomes a mesh."""
 
     resolution: int = 256
-    """Samples along each side of EG3D's box; for mien-base, texels of the hair along each side of the chart."""
+    """Samples along each side of EG3D's box; mien-base: texels of the hair along each side of the chart."""
     level: float = 10.0
     """EG3D: raw density on the surface, where light fades by softplus(level - 1) per EG3D unit."""
     largest_only: bool = True
     """EG3D: leave out everything but the connected part with most triangles."""
+    neutral: bool = False
+    """Avatars: the face at rest instead of the photo's expression."""
 
 
 @runtime_checkable
@@ -60,7 +63,7 @@ def view_of(
 ) -> View:
     """A view from the distances along a camera's rays."""
     seen = distance * (alpha > SOLID)
-    return View(rgb, z_depth(seen, camera), viewer_normals(surface_normals(seen, camera), camera))
+    return View(rgb, z_depth(seen, camera), viewer_normals(surface_normals(seen, camera), camera), camera)
 
 
 def z_depth(distance: Float[Tensor, "height width"], camera: Camera) -> Float[Tensor, "height width"]:
@@ -92,5 +95,5 @@ def viewer_normals(
 
 
 def normal_colours(normals: Float[Tensor, "height width 3"]) -> Float[Tensor, "height width 3"]:
-    """Normals as colours in [0, 1]: red right, green up, blue towards the viewer; black where there is none."""
+    """Normals as colours in [0, 1]: red right, green up, blue to the viewer; black where there is none."""
     return (normals + 1) / 2 * (normals.abs().sum(-1, keepdim=True) > 0)

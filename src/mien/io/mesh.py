@@ -81,8 +81,10 @@ def to_srgb(linear: Float32[np.ndarray, "vertex 3"]) -> UInt8[np.ndarray, "verte
 
 
 def _trimesh(mesh: Mesh, **more: Any) -> trimesh.Trimesh:
-    made = trimesh.Trimesh(mesh.vertices.astype(np.float64) * METRES_PER_UNIT, mesh.faces, process=False, **more)
-    made.vertex_normals = mesh.normals  # last, as any other change makes trimesh forget them
+    made = trimesh.Trimesh(
+        mesh.vertices.astype(np.float64) * METRES_PER_UNIT, mesh.faces, process=False, **more
+    )
+    made.vertex_normals = mesh.normals  # type: ignore[method-assign]  # last, as any other change makes trimesh forget them
     return made
 
 

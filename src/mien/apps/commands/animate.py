@@ -42,7 +42,7 @@ def command(
     from mien.inversion.invert import InversionConfig
     from mien.pipeline import AnimateOptions, AvatarOptions, animate, check_video, read_source, to_avatar
 
-    check_video(output, source, drive)
+    check_video(output, source, drive, model=model)
     opened = read_source(source)
     motion = read_driver(drive, face=driver_face, show_progress=True)  # before the work, as it may be wrong
     with stage_bar("inverting") as report:

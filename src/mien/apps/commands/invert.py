@@ -34,7 +34,7 @@ def command(
     from mien.inversion.invert import InversionConfig
     from mien.pipeline import AvatarOptions, check_invert, invert_file, write_avatar_sheet
 
-    check_invert(photo, output, picture)
+    check_invert(photo, output, picture, model=model)
     options = AvatarOptions(
         face=face, size_px=size_px, head_only=head_only, model=model, inversion=InversionConfig(seed=seed)
     )

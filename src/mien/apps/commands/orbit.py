@@ -4,11 +4,18 @@ from pathlib import Path
 
 import click
 
-from mien.apps.options import DeviceChoice, device_option, face_option, model_option, seed_option
+from mien.apps.options import (
+    DeviceChoice,
+    device_option,
+    face_option,
+    model_option,
+    seed_option,
+    truncation_option,
+)
 
 
 @click.command()
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=click.Path(path_type=Path), required=False)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Video to write.")
 @click.option("--yaw-deg", type=click.FloatRange(0.0, 90.0), default=45.0, show_default=True,
               help="How far to either side of the front of the face.")  # fmt: skip
@@ -21,24 +28,34 @@ from mien.apps.options import DeviceChoice, device_option, face_option, model_op
 )
 @click.option("--size", "size_px", type=click.IntRange(64, 1024), default=384, show_default=True,
               help="Side of the picture, which is the aligned head crop.")  # fmt: skip
+@click.option("--depth", "depth_folder", type=click.Path(path_type=Path),
+              help="Folder for depth maps: 16-bit PNG, EG3D units times 10000.")  # fmt: skip
+@click.option("--normals", "normals_folder", type=click.Path(path_type=Path),
+              help="Folder for normal maps: 8-bit PNG, red right, green up, blue to the viewer.")  # fmt: skip
+@truncation_option
 @face_option
 @model_option
 @device_option
 @seed_option
 def command(
-    source: Path, output: Path, yaw_deg: float, seconds: float, size_px: int, face: str, model: Path | None,
+    source: Path | None, output: Path, yaw_deg: float, seconds: float, size_px: int,
+    depth_folder: Path | None, normals_folder: Path | None, truncation: float, face: str, model: Path | None,
     device: DeviceChoice, seed: int,
 ) -> None:  # fmt: skip
-    """Turn the camera around the person of SOURCE (a photo, or an avatar made by `mien invert`)."""
-    from mien.apps.stages import stage_bar
-    from mien.inversion.invert import InversionConfig
-    from mien.pipeline import AvatarOptions, check_video, open_avatar, orbit
+    """Turn the camera around the person of SOURCE (a photo, or an avatar made by `mien invert`).
 
-    check_video(output, source)
-    with stage_bar("inverting") as report:
-        made = AvatarOptions(face=face, head_only=True, model=model, inversion=InversionConfig(seed=seed))
-        avatar = open_avatar(source, made, report=report)
-    count = orbit(
-        avatar, output, yaw_deg=yaw_deg, seconds=seconds, size_px=size_px // 2 * 2, model=model, device=device
-    )
+    Without SOURCE it is a random person of the generator, chosen by --seed: the first that `mien sample` shows.
+    """
+    from mien.animation.turntable import MapFolders, TurnConfig, write_turn
+    from mien.apps.sitters import open_sitter
+    from mien.pipeline import check_video
+
+    check_video(output, *([source] if source else []))
+    maps = MapFolders(depth_folder, normals_folder)
+    maps.check()
+    sitter = open_sitter(
+        source, face=face, model=model, device=device, seed=seed, truncation=truncation,
+        size_px=size_px // 2 * 2,
+    )  # fmt: skip
+    count = write_turn(sitter, output, TurnConfig(yaw_deg, seconds), maps=maps)
     click.echo(f"{output}: {count} frames, yaw -{yaw_deg:g} to {yaw_deg:g} degrees")

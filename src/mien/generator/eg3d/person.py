@@ -38,7 +38,8 @@ class Eg3dPerson:
         out = self.renderer.render(camera)
         distance = out.depth[0, 0] * (out.alpha[0, 0] > SOLID)
         normals = self._normals(camera, distance)
-        return View(_picture(out, self.size_px), z_depth(distance, camera).cpu(), normals.cpu())
+        depth = z_depth(distance, camera).cpu()
+        return View(_picture(out, self.size_px), depth, normals.cpu(), camera.to("cpu"))
 
     def mesh(self, config: MeshConfig | None = None) -> Mesh:
         """The surface, see `field_mesh`."""

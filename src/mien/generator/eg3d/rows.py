@@ -21,13 +21,11 @@ def eg3d_rows(
 ) -> Iterator[list[NDArray[np.uint8]]]:
     """A row for each random person; the k-th depends on the seed only, not on `count`."""
     for number in range(count):
-        options = {"truncation": truncation, "number": number, "size_px": 2 * RENDER_PX}
-        yield person_row(random_person(generator, seed, **options))
+        person = random_person(generator, seed, truncation=truncation, number=number, size_px=2 * RENDER_PX)
+        yield person_row(person)
 
 
-def person_row(
-    person: Eg3dPerson, yaws_deg: Sequence[float] = SHEET_YAWS_DEG
-) -> list[NDArray[np.uint8]]:
+def person_row(person: Eg3dPerson, yaws_deg: Sequence[float] = SHEET_YAWS_DEG) -> list[NDArray[np.uint8]]:
     """Turned views, then depth and normals of the frontal view; all of 2 * RENDER_PX pixels a side."""
     views = {yaw: person.look(math.radians(yaw)) for yaw in {*yaws_deg, 0.0}}
     front = views[0.0]
