@@ -1,0 +1,121 @@
+"""Carrying points near a face from one expression to another: a displacement field around the mesh.
+
+As in deformed mode of GNARF (Bergman et al. 2022): what is sampled at a point of the frame's face lies, in the
+planes of another expression, where the mesh says that this piece of skin was. The field is a grid around what
+moves. Each node takes the mean displacement of the nearest points of the surface that the camera sees, with
+weights that fall smoothly to zero at the last neighbour, and fades away from the surface.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.spatial import cKDTree
+from torch import Tensor
+from torch.nn import functional as F
+
+from mien.morphable.model import MorphableModel
+from mien.morphable.raster import RayScene
+
+SEEN_WITHIN: Final = 2e-3
+"""A point of the mesh is seen if a ray to it ends this close before it (head units)."""
+STILL: Final = 2e-4
+"""The grid goes around what moves farther than this (head units, 0.1 mm)."""
+
+
+@dataclass(frozen=True)
+class BendConfig:
+    """The grid. Lengths in units of the head (1.9 to a metre)."""
+
+    cell: float = 0.008
+    """Distance of the nodes: 4 mm."""
+    neighbours: int = 6
+    reach: tuple[float, float] = (0.02, 0.05)
+    """Full displacement up to the first distance from the surface, none from the second on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bend:
+    """x -> x + d(x), with d by trilinear lookup, zero beyond the grid."""
+
+    low: Float[Tensor, "3"]
+    """First node."""
+    span: Float[Tensor, "3"]
+    """From the first node to the last."""
+    displacement: Float[Tensor, "3 z y x"]
+
+    def apply(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
+        """Points carried, in the frame of the head."""
+        place = (points - self.low.to(points)) / self.span.to(points) * 2 - 1
+        grid = place.reshape(1, 1, 1, -1, 3)
+        moved = F.grid_sample(
+            self.displacement.to(points)[None], grid, mode="bilinear", padding_mode="zeros",
+            align_corners=True,
+        )  # fmt: skip
+        return points + moved[0, :, 0, 0].T.reshape(points.shape)
+
+
+def make_bend(
+    model: MorphableModel,
+    before: Float[Tensor, "vertex 3"],
+    after: Float[Tensor, "vertex 3"],
+    *,
+    seen_from: Float[Tensor, "3"] | None = None,
+    config: BendConfig | None = None,
+) -> Bend | None:
+    """The field that carries points near the mesh `before` as it goes to `after`; None if nothing moves.
+
+    With `seen_from`, a point in the head's frame, only what is seen of `before` from there moves anything:
+    lids, for instance, and not the eyeballs behind them.
+    """
+    config = config or BendConfig()
+    points, moves = _surface(model, before.numpy(), after.numpy(), seen_from)
+    moving = np.linalg.norm(moves, axis=1) > STILL
+    if not moving.any():
+        return None
+    low = points[moving].min(0) - config.reach[1]
+    counts = np.ceil((points[moving].max(0) + config.reach[1] - low) / config.cell).astype(int) + 1
+    axes = [torch.arange(n) * config.cell for n in counts]
+    nodes = torch.stack(torch.meshgrid(*reversed(axes), indexing="ij"), -1).flip(-1).numpy() + low
+    distance, index = cKDTree(points).query(
+        nodes.reshape(-1, 3), k=min(config.neighbours + 1, len(points)), distance_upper_bound=config.reach[1]
+    )
+    field = _mean_move(distance, index, moves, config)
+    grid = torch.from_numpy(field.astype(np.float32)).view(*nodes.shape[:3], 3)
+    span = torch.from_numpy((counts - 1) * config.cell).float()
+    return Bend(torch.from_numpy(low).float(), span, grid.permute(3, 0, 1, 2).contiguous())
+
+
+def _surface(
+    model: MorphableModel, before: np.ndarray, after: np.ndarray, seen_from: Tensor | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices and middles of triangles of `before` [N, 3], those that are seen, and how they move [N, 3]."""
+    faces = model.faces_np
+    used = np.unique(faces)
+    points = np.concatenate([before[used], before[faces].mean(1)])
+    moves = np.concatenate([after[used], after[faces].mean(1)]) - points
+    if seen_from is None:
+        return points, moves
+    away = points - seen_from.numpy()
+    distance = np.linalg.norm(away, axis=1)
+    hits = RayScene(before, faces).cast(seen_from.numpy(), away / distance[:, None])
+    seen = hits.depth > distance - SEEN_WITHIN
+    return points[seen], moves[seen]
+
+
+def _mean_move(
+    distance: np.ndarray, index: np.ndarray, moves: np.ndarray, config: BendConfig
+) -> np.ndarray:
+    """Modified Shepard interpolation: weights ((R - d) / (R d))^2, R the distance of the last neighbour."""
+    found = np.isfinite(distance)
+    last = np.where(found, distance, 0).max(1, keepdims=True) * (1 + 1e-6) + 1e-9
+    d = np.where(found, np.maximum(distance, 1e-6), last)
+    weight = ((last - d) / (last * d)) ** 2
+    total = weight.sum(1, keepdims=True)
+    padded = np.concatenate([moves, np.zeros((1, 3), moves.dtype)])
+    mean = (weight[..., None] * padded[index]).sum(1) / np.maximum(total, 1e-12)
+    near, far = config.reach
+    t = np.clip((far - distance[:, :1]) / (far - near), 0, 1)
+    return np.where(found[:, :1], mean * t * t * (3 - 2 * t), 0.0)
