@@ -39,3 +39,44 @@ def avatar_file(portrait_file: Path) -> Path:
         patch.setattr(pipeline, "measure_response", lambda puppet, *, probes: measure(puppet, probes=6))
         assert run(["invert", str(portrait_file), "-o", str(path), "--size", "256"]) == 0
     return path
+
+
+@pytest.fixture(scope="session")
+def ball_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An EG3D model whose only person is an orange ball of radius 0.3. Not to be changed.
+
+    The synthesis network's one constant noise map becomes the planes: each holds 0.5 - x^2 - y^2 of its own
+    two coordinates, so that their mean is 0.5 - 2/3 r^2. The decoder turns that into density.
+    """
+    from mien.generator.backbones import StyleGan2Config
+    from mien.generator.eg3d.checkpoint import save_eg3d
+    from mien.generator.eg3d.config import Eg3dConfig
+    from mien.generator.eg3d.generator import Eg3dGenerator
+    from mien.generator.eg3d.render import RenderingConfig
+    from mien.generator.eg3d.superres import Hybrid2XConfig
+    from mien.generator.stylegan2.mapping import LabelMappingConfig
+
+    made = Eg3dGenerator(
+        Eg3dConfig(
+            backbone=StyleGan2Config(LabelMappingConfig(z_dim=16), resolution=64, channel_max=8),
+            rendering=RenderingConfig(coarse=24, fine=24, plane_axes="corrected"),
+            superres=Hybrid2XConfig(),
+            neural_resolution=48,
+        )
+    )
+    steep = 20000.0
+    middle = (torch.arange(64) + 0.5) / 64 - 0.5
+    block, first, last = made.backbone.synthesis.b64, made.decoder.net[0], made.decoder.net[2]
+    with torch.no_grad():
+        block.conv1.noise_const.copy_(0.5 - middle[:, None] ** 2 - middle**2)
+        block.conv1.noise_strength.fill_(1.0)
+        block.torgb.affine.bias.fill_(1.0)
+        block.torgb.weight[::32] = 3 / 8  # of eight equal channels; with the layers' gains 1.5 in all
+        first.weight[0, 0] = 40.0 * 32**0.5
+        first.bias[0] = 20.0  # far out on the softplus, where it is linear
+        last.weight[0, 0] = steep * 8 / 40
+        last.bias[0] = 10.0 - steep * (0.75 - 0.3**2) - steep * 20 / 40  # 10 at the radius
+        last.bias[1:4] = torch.logit(torch.tensor([0.9, 0.5, 0.1]))
+    path = tmp_path_factory.mktemp("ball") / "ball.safetensors"
+    save_eg3d(path, made)
+    return path

@@ -107,7 +107,7 @@ def write_turn(
 
 
 def mesh_sheet(sitter: Sitter, mesh: Mesh, side_px: int = SHEET_PX) -> np.ndarray:
-    """A picture uint8: a person from five yaws, the mesh from the same cameras, and its normals as colours."""
+    """A picture: a person from five yaws, the mesh from the same cameras, and its normals as colours."""
     viewer = MeshViewer(mesh)
     columns = []
     for yaw in SHEET_YAWS_DEG:

@@ -1,7 +1,7 @@
 """The surface of a head of mien-base as one coloured mesh: the body, and the outer surface of the hair.
 
 The volume of hair becomes the surface at which half of the light that comes straight down has been stopped.
-Where hair is thin, both surfaces take the colour that rendering straight down gives, so a hairline stays soft.
+Where hair is thin, both surfaces take the colour that rendering straight down gives: hairlines stay soft.
 """
 
 import math

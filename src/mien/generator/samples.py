@@ -69,8 +69,8 @@ class StillHead:
         return enlarge(self.generator, self.view(camera, size_px))
 
     def look(self, yaw_rad: float) -> View:
-        """The person over grey. The maps are of half the picture's size, as super-resolution has none."""
-        camera = Camera.orbit(yaw_rad, 0.0)
+        """The person over grey, see `Sitter`. The maps have half the side: super-resolution has none."""
+        camera = Camera.orbit(-yaw_rad, 0.0)
         out = self.view(camera, self.size_px // 2)
         picture = to_uint8(over_paper(enlarge(self.generator, out)))
         return view_of(picture, out.depth, out.alpha, camera)

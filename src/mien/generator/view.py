@@ -47,7 +47,7 @@ class Sitter(Protocol):
     """A person that a camera can go around."""
 
     def look(self, yaw_rad: float) -> View:
-        """The person from this yaw: 0 is the front, positive from the picture's right."""
+        """The person with the head at this yaw as it is seen: 0 is the front, positive looks to the right."""
         ...
 
     def mesh(self, config: MeshConfig | None = None) -> Mesh:

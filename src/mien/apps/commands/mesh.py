@@ -19,7 +19,7 @@ from mien.apps.options import (
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True,
               help="Mesh to write: .glb or .ply, in metres, y up, looking along +z.")  # fmt: skip
 @click.option("--picture", type=click.Path(path_type=Path),
-              help="Also write a sheet: the person from five yaws, the file read back, its normals.")  # fmt: skip
+              help="Also write a sheet: the person from five yaws, the mesh, its normals.")  # fmt: skip
 @click.option("--resolution", type=click.IntRange(64, 512), default=256, show_default=True,
               help="How finely the surface is cut.")  # fmt: skip
 @click.option("--neutral", is_flag=True, help="The face at rest instead of the photo's expression.")
@@ -37,7 +37,7 @@ def command(
 ) -> None:  # fmt: skip
     """Write the person of SOURCE (a photo, or an avatar made by `mien invert`) as a coloured mesh.
 
-    Without SOURCE it is a random person of the generator, chosen by --seed: the first that `mien sample` shows.
+    Without SOURCE it is a random person of the generator, chosen by --seed: the first of `mien sample`.
     """
     from mien.apps.sitters import open_sitter
     from mien.generator.view import MeshConfig

@@ -44,7 +44,7 @@ def command(
 ) -> None:  # fmt: skip
     """Turn the camera around the person of SOURCE (a photo, or an avatar made by `mien invert`).
 
-    Without SOURCE it is a random person of the generator, chosen by --seed: the first that `mien sample` shows.
+    Without SOURCE it is a random person of the generator, chosen by --seed: the first of `mien sample`.
     """
     from mien.animation.turntable import MapFolders, TurnConfig, write_turn
     from mien.apps.sitters import open_sitter

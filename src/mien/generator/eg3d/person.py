@@ -33,8 +33,8 @@ class Eg3dPerson:
     """Side of the pictures, if not the generator's own."""
 
     def look(self, yaw_rad: float) -> View:
-        """The person from this yaw. The maps are of the size of the volume-rendered image."""
-        camera = orbit_camera(self.generator, yaw_rad).to(self.planes.device)
+        """The person, see `Sitter`. The maps are of the size of the volume-rendered image."""
+        camera = orbit_camera(self.generator, -yaw_rad).to(self.planes.device)
         out = self.renderer.render(camera)
         distance = out.depth[0, 0] * (out.alpha[0, 0] > SOLID)
         normals = self._normals(camera, distance)

@@ -26,8 +26,8 @@ def eg3d_rows(
 
 
 def person_row(person: Eg3dPerson, yaws_deg: Sequence[float] = SHEET_YAWS_DEG) -> list[NDArray[np.uint8]]:
-    """Turned views, then depth and normals of the frontal view; all of 2 * RENDER_PX pixels a side."""
-    views = {yaw: person.look(math.radians(yaw)) for yaw in {*yaws_deg, 0.0}}
+    """Views from cameras at these yaws, then depth and normals from the front; of 2 * RENDER_PX a side."""
+    views = {yaw: person.look(-math.radians(yaw)) for yaw in {*yaws_deg, 0.0}}
     front = views[0.0]
     maps = (depth_greys(front.depth), normal_colours(front.normals))
     return [views[yaw].rgb for yaw in yaws_deg] + [to_uint8(_enlarged(m)) for m in maps]
