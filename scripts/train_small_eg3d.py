@@ -191,7 +191,13 @@ def _no_fit(model: MorphableModel) -> FaceFit:
     R = torch.eye(3)
     none = torch.zeros(478, 2)
     return FaceFit(
-        torch.zeros(model.component_count), torch.zeros(52), R, orbit_camera(R), CropRegion(0, 0, 1), 0.0, none
+        torch.zeros(model.component_count),
+        torch.zeros(52),
+        R,
+        orbit_camera(R),
+        CropRegion(0, 0, 1),
+        0.0,
+        none,
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mien import pipeline
+from mien.animation.kinds import base
 from mien.apps.cli import run
 from mien.core.assets import asset_path, sha256_of_file
 from mien.core.checkpoint import read_safetensors
@@ -105,7 +106,7 @@ def test_a_killed_animation_goes_on_to_the_same_bytes(
         return written
 
     drawn: list[int] = []
-    draw = pipeline.driven_frames
+    draw = base.driven_frames
 
     def counted(
         puppet: object, canvas: object, driven: object, frames: Iterable[int] | None = None
@@ -119,7 +120,7 @@ def test_a_killed_animation_goes_on_to_the_same_bytes(
             go(tmp_path / "parts.mp4")
         assert not (tmp_path / "parts.mp4").exists()
     monkeypatch.setattr(VideoWriter, "write", write)
-    monkeypatch.setattr(pipeline, "driven_frames", counted)
+    monkeypatch.setattr(base, "driven_frames", counted)
     go(tmp_path / "parts.mp4")
     assert drawn[-1] == count - 15
     assert (tmp_path / "parts.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()

@@ -105,9 +105,7 @@ def _surface(
     return points[seen], moves[seen]
 
 
-def _mean_move(
-    distance: np.ndarray, index: np.ndarray, moves: np.ndarray, config: BendConfig
-) -> np.ndarray:
+def _mean_move(distance: np.ndarray, index: np.ndarray, moves: np.ndarray, config: BendConfig) -> np.ndarray:
     """Modified Shepard interpolation: weights ((R - d) / (R d))^2, R the distance of the last neighbour."""
     found = np.isfinite(distance)
     last = np.where(found, distance, 0).max(1, keepdims=True) * (1 + 1e-6) + 1e-9

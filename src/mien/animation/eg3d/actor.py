@@ -175,9 +175,7 @@ def _carry(
     return (None if bend is None and motion is None else warp), to_rest
 
 
-def _resolve(
-    actor: Eg3dActor, camera: Camera, out: Eg3dRender, warp: Warp | None, to_rest: Warp
-) -> Drawn:
+def _resolve(actor: Eg3dActor, camera: Camera, out: Eg3dRender, warp: Warp | None, to_rest: Warp) -> Drawn:
     """What of a render is the person, and with the photo's detail."""
     size, source = out.image.shape[-1], actor.source
     distance, met = out.depth[0, 0].cpu(), out.alpha[0, 0].cpu()
@@ -195,7 +193,9 @@ def _resolve(
     rgb = unit_image(out.image[0]).permute(1, 2, 0).cpu()
     matte = _lookup(source.matte, uv)
     rgb = rgb + _lookup(source.detail, uv) * (same * person)[..., None]
-    return Drawn(rgb.clamp(0, 1), matte * smoothstep(person, 0.25, 0.75), smoothstep(weight, *STILL_WEIGHT), out)
+    return Drawn(
+        rgb.clamp(0, 1), matte * smoothstep(person, 0.25, 0.75), smoothstep(weight, *STILL_WEIGHT), out
+    )
 
 
 def _source_view(avatar: Eg3dAvatar, out: Eg3dRender) -> tuple[SourceView, float]:

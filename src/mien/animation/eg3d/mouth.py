@@ -72,7 +72,9 @@ class MouthPainter:
             return None
         chosen = np.flatnonzero(inside)
         rgba = np.zeros((len(directions), 4), np.float32)
-        rgba[chosen, :3] = self._shaded(posed.numpy(), hits.of(chosen), part[chosen], directions[chosen], camera)
+        rgba[chosen, :3] = self._shaded(
+            posed.numpy(), hits.of(chosen), part[chosen], directions[chosen], camera
+        )
         rgba[chosen, 3] = 1
         small = rgba.reshape(y1 - y0, n, x1 - x0, n, 4).mean((1, 3))
         out = np.zeros((size_px, size_px, 4), np.float32)

@@ -42,7 +42,9 @@ def over_photo(
     side = max(round(crop.side_px), 1)
     planar = image.permute(2, 0, 1)[None]
     if side < image.shape[0]:  # averages, so that nothing flickers
-        planar = F.interpolate(planar, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
+        planar = F.interpolate(
+            planar, size=(side, side), mode="bilinear", antialias=True, align_corners=False
+        )
     grid = _crop_coordinates(crop, shape)[None] * 2 - 1
     found = F.grid_sample(planar, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return found[0].permute(1, 2, 0)

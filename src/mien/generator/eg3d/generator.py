@@ -135,9 +135,7 @@ class Eg3dGenerator(nn.Module):
         side = neural_resolution or self.config.neural_resolution
         cameras = (cameras,) if isinstance(cameras, Camera) else tuple(cameras)
         rays = camera_rays(cameras, side, planes)
-        marched = self.march(
-            _for_cameras(planes, cameras), rays, samples=samples, random=random, warp=warp
-        )
+        marched = self.march(_for_cameras(planes, cameras), rays, samples=samples, random=random, warp=warp)
         return RawRender(*(_as_image(m, side) for m in (marched.features, marched.depth, marched.alpha)))
 
     def enhance(

@@ -53,7 +53,10 @@ def image_cost(
 
 
 def _scaled(
-    error: Float[Tensor, "1 3 side side"], mask: Float[Tensor, "1 1 side side"], scale: int, config: CostConfig
+    error: Float[Tensor, "1 3 side side"],
+    mask: Float[Tensor, "1 1 side side"],
+    scale: int,
+    config: CostConfig,
 ) -> Float[Tensor, ""]:
     error, mask = (F.avg_pool2d(x, scale, ceil_mode=True) for x in (error, mask))
     total = config.pixel * error.abs().sum() / (3 * mask.sum() + 1e-6)

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -70,12 +71,14 @@ class Kept:
         header = {"kind": KIND, "key": self._key, "step": step}
         write_safetensors(self._folder / f"{name}.safetensors", named, header)
 
-    def remove(self) -> None:
-        """Delete all that is kept."""
-        if self._folder.is_dir():
-            for path in self._folder.iterdir():
-                path.unlink(missing_ok=True)
-            self._folder.rmdir()
+
+def forget(folder: Path) -> None:
+    """Delete what descents have kept in a folder, if they have."""
+    if folder.is_dir():
+        for path in folder.glob("*.safetensors"):
+            path.unlink(missing_ok=True)
+        with suppress(OSError):  # something else is in it
+            folder.rmdir()
 
 
 Slope = Callable[[int], float]

@@ -7,6 +7,7 @@ in-painted, as with mien-base. What the generator draws around the person is nev
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import torch
@@ -32,11 +33,15 @@ class Eg3dInversionConfig:
     seed: int = 0
 
 
+QUICK = Eg3dInversionConfig(
+    LatentConfig(steps=20), TuningConfig(steps=20, whole=2, side_px=32, samples=(16, 16))
+)
 PAPER = Eg3dInversionConfig(
     LatentConfig(steps=2000, side_px=128, samples=(48, 48)),
     TuningConfig(way="weights", steps=2000, whole=2000, samples=(48, 48)),
 )
-"""The steps of Lin et al. 2022, for GPUs: about 30 hours on two cores."""
+"""The steps of Lin et al. 2022, for GPUs: days on two cores."""
+EFFORTS: Final = {"quick": QUICK, "normal": Eg3dInversionConfig(), "paper": PAPER}
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +54,7 @@ class Eg3dInversion:
     """Mean absolute error of the final picture where the person is, in [0, 1]."""
 
 
-def person_target(
-    crop: UInt8[np.ndarray, "side side 3"], alpha: Float32[np.ndarray, "side side"]
-) -> Target:
+def person_target(crop: UInt8[np.ndarray, "side side 3"], alpha: Float32[np.ndarray, "side side"]) -> Target:
     """What the inversion shall show."""
     image = torch.from_numpy(np.array(crop)).permute(2, 0, 1).float() / 127.5 - 1
     return Target(image, torch.from_numpy(np.array(alpha))[None].clamp(0, 1))
@@ -81,9 +84,7 @@ def invert_eg3d(
 
 
 @torch.no_grad()
-def _error(
-    generator: Eg3dGenerator, w: Tensor, tuning: Tuning, target: Target, camera: Camera
-) -> float:
+def _error(generator: Eg3dGenerator, w: Tensor, tuning: Tuning, target: Target, camera: Camera) -> float:
     tuned = tuned_generator(generator, tuning)
     image = tuned.render(tuned_planes(tuned, w, tuning), w, camera).image
     goal = target.resized(image.shape[-1])

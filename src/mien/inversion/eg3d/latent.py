@@ -74,9 +74,7 @@ def find_w(
     def slope(step: int) -> float:
         random = torch.Generator().manual_seed(seed * 1_000_003 + step)
         share = max(0.0, 1 - step / config.steps / config.noise_until)
-        noise = torch.randn(w.shape, generator=random).to(w) * (
-            start.deviation * config.noise * share**2
-        )
+        noise = torch.randn(w.shape, generator=random).to(w) * (start.deviation * config.noise * share**2)
         planes = generator.planes(w + noise)
         raw = generator.render_raw(
             planes, camera, neural_resolution=config.side_px, samples=config.samples, random=random

@@ -145,9 +145,7 @@ def _cost(
     random = torch.Generator().manual_seed(seed * 1_000_003 + step)
     whole = step >= config.steps - config.whole
     side = generator.config.neural_resolution if whole else config.side_px
-    raw = generator.render_raw(
-        planes, camera, neural_resolution=side, samples=config.samples, random=random
-    )
+    raw = generator.render_raw(planes, camera, neural_resolution=side, samples=config.samples, random=random)
     cost = image_cost(raw.image_raw, target.resized(side), config.cost)
     if whole:
         image = generator.enhance(raw.features, w)
