@@ -14,7 +14,7 @@ from mien.apps.cli import run
 from mien.core.assets import asset_path, sha256_of_file
 from mien.core.checkpoint import read_safetensors
 from mien.generator.model import MIEN_BASE
-from mien.inversion.avatar import load_avatar, save_avatar
+from mien.inversion.avatar import Avatar, load_avatar, save_avatar
 from mien.io.frames import FrameStore
 from mien.io.images import read_photo
 from mien.io.video import VideoWriter
@@ -33,6 +33,7 @@ def test_the_same_photo_and_seed_give_the_same_avatar(
         AvatarOptions(size_px=256, probes=6),
         report=lambda s, x: stages.append((s, x)),
     )
+    assert isinstance(again, Avatar)
     save_avatar(tmp_path / "again.mien", again)
     one, other = (read_safetensors(path, kind="avatar") for path in (avatar_file, tmp_path / "again.mien"))
     assert one.tensors.keys() == other.tensors.keys()

@@ -55,8 +55,8 @@ def model_option(function: F) -> F:
     return click.option(
         "--model",
         type=click.Path(path_type=Path),
-        help="Instead of the bundled mien-base: a generator file of its kind, or an EG3D model, by its file or "
-        "its name in 'mien models list'.",
+        help="Instead of the bundled mien-base: a generator file of its kind, or an EG3D model by file or "
+        "by its name in 'mien models list'.",
     )(function)
 
 

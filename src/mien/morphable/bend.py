@@ -1,9 +1,9 @@
 """Carrying points near a face from one expression to another: a displacement field around the mesh.
 
-As in deformed mode of GNARF (Bergman et al. 2022): what is sampled at a point of the frame's face lies, in the
-planes of another expression, where the mesh says that this piece of skin was. The field is a grid around what
-moves. Each node takes the mean displacement of the nearest points of the surface that the camera sees, with
-weights that fall smoothly to zero at the last neighbour, and fades away from the surface.
+As in GNARF (Bergman et al. 2022): what is sampled at a point of the frame's face lies, in the planes of
+another expression, where the mesh says that this piece of skin was. The field is a grid around what
+moves. Each node takes the mean displacement of the nearest points of the surface that the camera sees,
+with weights that fall smoothly to zero at the last neighbour, and fades away from the surface.
 """
 
 from dataclasses import dataclass

@@ -141,8 +141,10 @@ def draw(
     with torch.no_grad():
         out = actor.renderer.render(camera.to(actor.device), warp=warp)
         drawn = _resolve(actor, camera, out, warp, to_rest)
+    if torch.equal(rest, actor.mouth.source):
+        return drawn
     posed = rest if motion is None else motion.apply(rest)
-    inside = actor.mouth.paint(rest, posed, _in_head(place, camera), drawn.rgb.shape[0])
+    inside = actor.mouth.paint(posed, _in_head(place, camera), drawn.rgb.shape[0])
     if inside is None:
         return drawn
     return replace(drawn, rgb=drawn.rgb * (1 - inside[..., 3:]) + inside[..., :3])
@@ -221,7 +223,7 @@ def _stretch(uv: Float[Tensor, "side side 2"]) -> Float[Tensor, "side side"]:
 
 
 def _lookup(image: Tensor, uv: Float[Tensor, "height width 2"]) -> Tensor:
-    """Bilinear values of an image [H, W] or [H, W, C] at coordinates in [0, 1]; beyond its edge, its edge's."""
+    """Bilinear values of an image [H, W] or [H, W, C] at coordinates in [0, 1]; at its edge, clamped."""
     planar = image[None, None] if image.ndim == 2 else image.permute(2, 0, 1)[None]
     found = F.grid_sample(
         planar, (uv * 2 - 1)[None], mode="bilinear", padding_mode="border", align_corners=False

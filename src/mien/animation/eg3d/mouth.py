@@ -48,11 +48,11 @@ class MouthPainter:
         return RayScene(self.source.numpy(), self.model.faces_np)
 
     def paint(
-        self, rest: Float[Tensor, "vertex 3"], posed: Float[Tensor, "vertex 3"], camera: Camera, size_px: int
+        self, posed: Float[Tensor, "vertex 3"], camera: Camera, size_px: int
     ) -> Float[Tensor, "size size 4"] | None:
         """Premultiplied RGBA of the mouth's inside where the photo does not show it; None if nothing is seen.
 
-        `rest` is the frame's mesh before the head's motion, `posed` after it; `camera` is in the head's frame.
+        `posed` is the frame's mesh, with the head's motion; `camera` is in the head's frame.
         """
         box = self._box(posed, camera, size_px)
         if box is None:

@@ -38,7 +38,7 @@ def eg3d_plates(
 def over_photo(
     image: Float[Tensor, "size size channel"], crop: CropRegion, shape: tuple[int, int]
 ) -> Float[Tensor, "height width channel"]:
-    """A picture of the crop laid where the crop is in a frame of this height and width; its edge beyond it."""
+    """A picture of the crop laid where it is in a frame of this height and width; its edge beyond it."""
     side = max(round(crop.side_px), 1)
     planar = image.permute(2, 0, 1)[None]
     if side < image.shape[0]:  # averages, so that nothing flickers

@@ -40,8 +40,8 @@ def read_avatar(path: Path) -> AnyAvatar:
     kind = read_header(path).get("kind")
     if kind not in FILES:
         raise CheckpointError(
-            f"{path} is a mien file of kind {kind!r}, but an avatar ({' or '.join(map(repr, FILES))}) is needed "
-            "here; give one made by `mien invert`."
+            f"{path} is a mien file of kind {kind!r}, but an avatar ({' or '.join(map(repr, FILES))}) is "
+            "needed here; give one made by `mien invert`."
         )
     avatar: AnyAvatar = FILES[kind].load(path)
     return avatar

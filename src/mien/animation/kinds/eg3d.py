@@ -138,8 +138,8 @@ def _generator_of(avatar: Eg3dAvatar, tools: Tools) -> Eg3dGenerator:
             if entry.path.name == name and sha256_of_file(entry.path) == made:
                 return load_eg3d(entry.path, device=device)
         raise InputError(
-            f"The avatar of {photo} was made with the EG3D model {name} ({str(made)[:12]}), which is not among "
-            "the imported models; give its file with --model."
+            f"The avatar of {photo} was made with the EG3D model {name} ({str(made)[:12]}), which is not "
+            "among the imported models; give its file with --model."
         )
     path = find_model(tools.model)
     if (given := sha256_of_file(path)) != made:

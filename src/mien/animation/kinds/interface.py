@@ -45,7 +45,7 @@ class Stage(Protocol):
         ...
 
     def frames(self, driven: DrivenMotion, frames: Iterable[int] | None = None) -> Iterator[np.ndarray]:
-        """Pictures uint8 [H, W, 3] of all frames, or of those given, in order; equal poses, equal pictures."""
+        """Pictures uint8 [H, W, 3] of all frames, or of those given, in order; equal poses look equal."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What every kind of avatar needs of a photo first: the face, a picture of working size, the person's matte."""
+"""What every kind of avatar needs of a photo first: the face, a working picture, the person's matte."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The file of an EG3D avatar: all that is needed of a person but the generator, which is named by its hash."""
+"""The file of an EG3D avatar: all that is needed of a person but the generator, named by its hash."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

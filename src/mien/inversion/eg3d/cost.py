@@ -35,7 +35,7 @@ class Target:
     """1 where it counts, 0 where it does not."""
 
     def resized(self, side: int) -> "Target":
-        """Area means of a smaller size, bilinear for a larger one; what is masked has no part in any pixel."""
+        """Area means if smaller, bilinear if larger; what is masked has no part in any pixel."""
         if side == self.mask.shape[-1]:
             return self
         weight, image = _resize(self.mask, side), _resize(self.image * self.mask, side)

@@ -1,5 +1,4 @@
-"""Inversion of one aligned photo into an EG3D generator, in the way of Lin et al. 2022: masked W, then pivotal
-tuning.
+"""Inversion of one aligned photo into an EG3D generator, after Lin et al. 2022: masked W, then tuning.
 
 The cost looks at the person only, where the matte says so; the background is the photo's own, kept apart and
 in-painted, as with mien-base. What the generator draws around the person is never shown.
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from mien.core.camera import Camera
 from mien.generator.eg3d.generator import Eg3dGenerator, unit_image
-from mien.inversion.eg3d.cost import Target, image_cost
+from mien.inversion.eg3d.cost import Target
 from mien.inversion.eg3d.descent import Kept
 from mien.inversion.eg3d.latent import LatentConfig, find_w
 from mien.inversion.eg3d.tuning import Tuning, TuningConfig, tune, tuned_generator, tuned_planes
