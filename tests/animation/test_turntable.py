@@ -13,14 +13,14 @@ from mien.io.video import VideoReader
 
 
 def test_the_camera_goes_there_and_back() -> None:
-    yaws = np.degrees(TurnConfig(yaw_deg=30, seconds=1, fps=5).yaws_rad())
+    yaws = np.degrees(TurnConfig(yaw_deg=30.0, seconds=1.0, fps=5).yaws_rad())
     np.testing.assert_allclose(yaws, [-30, 0, 30, 0, -30], atol=1e-9)
     assert len(TurnConfig(seconds=0.01).yaws_rad()) == 2
 
 
 def test_video_and_maps_have_a_frame_for_each_yaw(ball_file: Path, tmp_path: Path) -> None:
     sitter = random_sitter(load_model(ball_file), size_px=64)
-    config = TurnConfig(yaw_deg=20, seconds=0.12)
+    config = TurnConfig(yaw_deg=20.0, seconds=0.12)
     maps = MapFolders(tmp_path / "depth", tmp_path / "normals")
     count = write_turn(sitter, tmp_path / "turn.mp4", config, maps=maps, show_progress=False)
     assert count == 3

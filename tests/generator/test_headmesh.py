@@ -23,7 +23,7 @@ def still(known, model: MorphableModel) -> StillHead:  # type: ignore[no-untyped
 def test_alpha_straight_down_is_the_integral_of_the_density() -> None:
     heights = torch.linspace(0.0, 0.2, 200_001, dtype=torch.float64)
     for gap in (0.0, 0.002, 0.01):
-        sigma = density(torch.tensor([[gap]], dtype=torch.float64), heights[None])
+        sigma = density(torch.full((1, len(heights)), gap, dtype=torch.float64), heights[None])
         alpha = 1 - math.exp(-float(torch.trapezoid(sigma[0], heights)))
         assert float(straight_alpha(torch.tensor(gap))) == pytest.approx(alpha, abs=1e-4)
     assert float(straight_alpha(torch.tensor(HALF_DEPTH))) == pytest.approx(0.5, abs=1e-5)

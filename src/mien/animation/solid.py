@@ -44,7 +44,10 @@ def photo_colours(mesh: Mesh, avatar: Avatar, detail: PhotoDetail) -> np.ndarray
     image = torch.cat([detail.levels[0][:, [DISTANCE, TRUST]], picture], 1)
     found = F.grid_sample(image, at, padding_mode="zeros", align_corners=False)[0, :, 0].T
     distance, trust, photo, alpha = found[:, 0], found[:, 1], found[:, 2:5], found[:, 5]
-    behind = (points - detail.camera.position).norm(dim=-1) - distance
-    share = smoothstep(trust, *FACING) * smoothstep(alpha, *PERSON_ALPHA) * (1 - smoothstep(behind, *HIDDEN))
+    view = points - detail.camera.position
+    facing = -(F.normalize(view, dim=-1) * torch.from_numpy(mesh.normals)).sum(-1)
+    behind = view.norm(dim=-1) - distance
+    share = smoothstep(torch.minimum(trust, facing), *FACING)
+    share = share * smoothstep(alpha, *PERSON_ALPHA) * (1 - smoothstep(behind, *HIDDEN))
     own = torch.from_numpy(mesh.colours).float() / 255
     return (torch.lerp(own, photo, share[:, None]) * 255 + 0.5).to(torch.uint8).numpy()

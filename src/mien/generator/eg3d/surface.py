@@ -1,7 +1,7 @@
 """The surface of an EG3D person: marching cubes on the density, coloured from the field.
 
 The colours are the first three channels that the decoder gives, which super-resolution has not sharpened.
-The grid is evaluated slab by slab. The fast path looks up fine samples only where a grid of a quarter of the
+The grid is looked up slab by slab. The fast path looks up fine samples only where a grid of half the
 resolution changes sides nearby; the reference looks up all.
 """
 
@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Bool, Float
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 from skimage.measure import marching_cubes
 from torch import Tensor
 from torch.nn import functional as F
@@ -27,9 +26,8 @@ from mien.morphable.raster import vertex_normals
 
 CHUNK: Final = 65536
 SLAB: Final = 32
-COARSER: Final = 4
-SAME_VERTEX: Final = 1e-3
-"""Cells within which the vertices of neighbouring slabs are one."""
+"""Layers of the grid that are looked up at a time."""
+COARSER: Final = 2
 
 
 def field_mesh(
@@ -117,18 +115,17 @@ def _march(
     """Vertices, in cells from a corner that lies half a cell outside of the first sample; triangles."""
     n = config.resolution
     band = None if path == "reference" else _band(generator, planes, config)
-    parts: list[tuple[np.ndarray, np.ndarray]] = []
-    for start in range(-1, n, SLAB):  # padded layers -1 ... n
-        end = min(start + SLAB, n)
-        inner = slice(max(start, 0), min(end, n - 1) + 1)
-        slab = _layers(generator, planes, config, band, inner)
-        volume = _lidded(slab, config.level, first=start == -1, last=end == n)
-        if not volume.min() < config.level < volume.max():
-            continue
-        # With "ascent", triangles of what is dense inside are counter-clockwise seen from outside.
-        vertices, faces, _, _ = marching_cubes(volume, config.level, gradient_direction="ascent")
-        parts.append((vertices + np.array([start + 1, 0, 0]), faces))
-    return stitch(parts)
+    volume = np.zeros((n + 2, n + 2, n + 2), np.float32)
+    for start in range(0, n, SLAB):
+        layers = slice(start, min(start + SLAB, n))
+        sigma = _layers(generator, planes, config, band, layers).numpy()
+        volume[layers.start + 1 : layers.stop + 1, 1:-1, 1:-1] = sigma
+    put_lids(volume, config.level)
+    if not volume.min() < config.level < volume.max():
+        return np.zeros((0, 3)), np.zeros((0, 3), np.int64)
+    # With "ascent", triangles of what is dense inside are counter-clockwise seen from outside.
+    vertices, faces, _, _ = marching_cubes(volume, config.level, gradient_direction="ascent")
+    return vertices.astype(np.float64), faces.astype(np.int64)
 
 
 def _layers(
@@ -155,33 +152,12 @@ def _band(generator: Eg3dGenerator, planes: Tensor, config: MeshConfig) -> _Band
     return _Band(sigma[0, 0], ((low <= config.level) & (high >= config.level))[0, 0])
 
 
-def _lidded(
-    slab: Float[Tensor, "layer n n"], level: float, *, first: bool, last: bool
-) -> Float[np.ndarray, "layer2 n2 n2"]:
-    """With a layer of empty samples outside of the box, placed so that lids lie in its faces."""
-    padded = F.pad(slab[None, None], (1, 1, 1, 1, int(first), int(last)), mode="replicate")[0, 0]
-    outside = torch.ones(padded.shape, dtype=torch.bool)
-    outside[int(first) : len(padded) - int(last), 1:-1, 1:-1] = False
-    return torch.where(outside & (padded > level), 2 * level - padded, padded).numpy()
-
-
-def stitch(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """One surface of several whose ends along x are alike: what coincides there becomes one vertex."""
-    vertices, faces = np.zeros((0, 3)), np.zeros((0, 3), np.int64)
-    end, known = np.zeros((0, 3)), np.zeros(0, np.int64)
-    for more, its_faces in parts:
-        number = np.full(len(more), -1)
-        if len(end):
-            distance, partner = cKDTree(end).query(more, distance_upper_bound=SAME_VERTEX)
-            joined = np.isfinite(distance)
-            number[joined] = known[partner[joined]]
-        new = number < 0
-        number[new] = len(vertices) + np.arange(new.sum())
-        vertices = np.concatenate([vertices, more[new]])
-        faces = np.concatenate([faces, number[its_faces]])
-        last = more[:, 0] > more[:, 0].max() - SAME_VERTEX
-        end, known = more[last], number[last]
-    return vertices, faces
+def put_lids(volume: Float[np.ndarray, "n n n"], level: float) -> None:
+    """Set the outermost samples, which lie outside of the box, so that a solid ends in the box's faces."""
+    for axis in range(3):
+        layers = np.moveaxis(volume, axis, 0)
+        for outside, inside in ((0, 1), (-1, -2)):
+            layers[outside] = np.minimum(layers[inside], 2 * level - layers[inside])
 
 
 def largest_part(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
