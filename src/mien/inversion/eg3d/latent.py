@@ -81,7 +81,7 @@ def find_w(
         )
         cost = image_cost(raw.image_raw, small, config.cost)
         cost.backward()
-        return float(cost)
+        return float(cost.detach())
 
     descent = DescentConfig(config.steps, config.rate)
     descend([w], slope, descent, name="latent", kept=kept, report=report)

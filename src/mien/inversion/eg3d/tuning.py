@@ -109,7 +109,7 @@ def _tune_planes(
         cost = _cost(generator, planes + residual, w, target, camera, config, step, seed)
         cost = cost + config.stay * residual.square().mean()
         cost.backward()
-        return float(cost)
+        return float(cost.detach())
 
     descent = DescentConfig(config.steps, config.rate)
     descend([residual], slope, descent, name="planes", kept=kept, report=report)
@@ -128,7 +128,7 @@ def _tune_weights(
     def slope(step: int) -> float:
         cost = _cost(tuned, tuned.planes(w), w, target, camera, config, step, seed)
         cost.backward()
-        return float(cost)
+        return float(cost.detach())
 
     descent = DescentConfig(config.steps, config.weight_rate)
     descend(list(named.values()), slope, descent, name="weights", kept=kept, report=report)
