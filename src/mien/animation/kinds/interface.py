@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -28,6 +28,7 @@ class Tools:
     device: DeviceChoice = "auto"
 
 
+@runtime_checkable
 class Stage(Protocol):
     """An avatar before its picture, ready to be drawn frame by frame."""
 
@@ -49,6 +50,7 @@ class Stage(Protocol):
         ...
 
 
+@runtime_checkable
 class AvatarKind(Protocol, Generic[AvatarT]):
     """One kind of avatar, from a photo to frames."""
 

@@ -33,7 +33,7 @@ class Eg3dInversionConfig:
 
 
 QUICK = Eg3dInversionConfig(
-    LatentConfig(steps=20), TuningConfig(steps=20, whole=2, side_px=32, samples=(16, 16))
+    LatentConfig(steps=20, samples=(16, 16)), TuningConfig(steps=20, whole=2, side_px=32, samples=(16, 16))
 )
 PAPER = Eg3dInversionConfig(
     LatentConfig(steps=2000, side_px=128, samples=(48, 48)),
