@@ -21,7 +21,6 @@ from mien.inversion.eg3d.tuning import TuningConfig
 from mien.io.images import read_photo
 from mien.io.video import VideoReader
 
-
 STEPS = 6
 FEW = Eg3dInversionConfig(
     LatentConfig(steps=STEPS, samples=(8, 8), mean_of=20),
@@ -158,7 +157,7 @@ def test_a_model_by_its_name(
 
 def other_model(folder: Path, ball: Path) -> Path:
     generator = load_eg3d(ball)
-    generator.decoder.net[2].bias[0] += 1  # type: ignore[index, union-attr, operator]
+    generator.decoder.get_parameter("net.2.bias")[0] += 1
     save_eg3d(folder / "other.safetensors", generator)
     return folder / "other.safetensors"
 

@@ -67,8 +67,8 @@ def effort_option(function: F) -> F:
         type=click.Choice(EFFORTS),
         default="normal",
         show_default=True,
-        help="EG3D models: how long to invert a photo. At 512 px on two cores quick takes minutes, normal a "
-        "quarter of an hour, paper days; killed, the same command goes on.",
+        help="EG3D models: how long to invert a photo. At 512 px on one core quick takes 2 minutes, normal "
+        "10, paper days; killed, the same command goes on.",
     )(function)
 
 

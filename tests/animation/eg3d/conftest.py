@@ -60,7 +60,15 @@ def avatar(ball: Eg3dGenerator, model: MorphableModel) -> Eg3dAvatar:
     pictures = [
         torch.from_numpy(np.array(p)) for p in (rgb, (alpha * 255).astype(np.uint8), plate, background)
     ]
-    return Eg3dAvatar(Eg3dInversion(w, {}, 0.0), where, *pictures, {"photo": "ball.png"})
+    return Eg3dAvatar(
+        Eg3dInversion(w, {}, 0.0),
+        where,
+        pictures[0],
+        pictures[1],
+        pictures[2],
+        pictures[3],
+        {"photo": "ball.png"},
+    )
 
 
 @pytest.fixture(scope="session")

@@ -27,8 +27,9 @@ def generator() -> Eg3dGenerator:
     made = Eg3dGenerator(config)
     draw_weights(made, torch.Generator().manual_seed(3))
     with torch.no_grad():
-        made.decoder.net[2].weight[0] *= 8  # solid things in empty space rather than fog
-        made.decoder.net[2].bias[0] = 8.0
+        last = made.decoder.net.get_submodule("2")  # solid things in empty space rather than fog
+        last.get_parameter("weight")[0] *= 8
+        last.get_parameter("bias")[0] = 8.0
     return made.eval().requires_grad_(False)
 
 

@@ -36,7 +36,15 @@ def avatar(camera: Camera) -> Eg3dAvatar:
         torch.randint(256, shape, generator=random, dtype=torch.uint8)
         for shape in ((20, 24, 3), (20, 24), (20, 24, 3), (20, 24, 3))
     ]
-    return Eg3dAvatar(Eg3dInversion(w, {"planes": residual}, 0.03), place, *pictures, {"photo": "a.png"})
+    return Eg3dAvatar(
+        Eg3dInversion(w, {"planes": residual}, 0.03),
+        place,
+        pictures[0],
+        pictures[1],
+        pictures[2],
+        pictures[3],
+        {"photo": "a.png"},
+    )
 
 
 def test_round_trip(avatar: Eg3dAvatar, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def bowl(parameter: Tensor, die_at: int | None = None, seen: list[int] | None = 
             seen.append(step)
         noise = 0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(step))
         cost = (parameter - 1 + noise).square().sum()
-        cost.backward()  # type: ignore[no-untyped-call]
+        cost.backward()
         return float(cost.detach())
 
     return slope

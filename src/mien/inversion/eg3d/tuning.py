@@ -30,8 +30,8 @@ RESIDUAL = "planes"
 
 @dataclass(frozen=True)
 class TuningConfig:
-    """Pivotal tuning. On two cores at full size a step of `planes` takes about 2 s, with the final picture
-    about 25 s."""
+    """Pivotal tuning. At full size a step of `planes` takes 1.9 s of one core, with the final picture 17 s; a
+    step of `weights` 5.7 s and 22 s."""
 
     way: Way = "planes"
     steps: int = 80
