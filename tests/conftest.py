@@ -66,17 +66,17 @@ def ball_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     steep = 20000.0
     middle = (torch.arange(64) + 0.5) / 64 - 0.5
-    block, first, last = made.backbone.synthesis.b64, made.decoder.net[0], made.decoder.net[2]
-    with torch.no_grad():
-        block.conv1.noise_const.copy_(0.5 - middle[:, None] ** 2 - middle**2)
-        block.conv1.noise_strength.fill_(1.0)
-        block.torgb.affine.bias.fill_(1.0)
-        block.torgb.weight[::32] = 3 / 8  # of eight equal channels; with the layers' gains 1.5 in all
-        first.weight[0, 0] = 40.0 * 32**0.5
-        first.bias[0] = 20.0  # far out on the softplus, where it is linear
-        last.weight[0, 0] = steep * 8 / 40
-        last.bias[0] = 10.0 - steep * (0.75 - 0.3**2) - steep * 20 / 40  # 10 at the radius
-        last.bias[1:4] = torch.logit(torch.tensor([0.9, 0.5, 0.1]))
+    made.load_state_dict({name: torch.zeros_like(t) for name, t in made.state_dict().items()})
+    state, block = made.state_dict(), "backbone.synthesis.b64."
+    state[block + "conv1.noise_const"].copy_(0.5 - middle[:, None] ** 2 - middle**2)
+    state[block + "conv1.noise_strength"].fill_(1.0)
+    state[block + "torgb.affine.bias"].fill_(1.0)
+    state[block + "torgb.weight"][::32] = 3 / 8  # of eight equal channels; with the layers' gains 1.5 in all
+    state["decoder.net.0.weight"][0, 0] = 40.0 * 32**0.5
+    state["decoder.net.0.bias"][0] = 20.0  # far out on the softplus, where it is linear
+    state["decoder.net.2.weight"][0, 0] = steep * 8 / 40
+    state["decoder.net.2.bias"][0] = 10.0 - steep * (0.75 - 0.3**2) - steep * 20 / 40  # 10 at the radius
+    state["decoder.net.2.bias"][1:4] = torch.logit(torch.tensor([0.9, 0.5, 0.1]))
     path = tmp_path_factory.mktemp("ball") / "ball.safetensors"
     save_eg3d(path, made)
     return path

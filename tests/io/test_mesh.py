@@ -55,6 +55,7 @@ def test_another_program_sees_metres_and_a_closed_surface(suffix: str, ball: Mes
 def test_colours_of_a_ply_are_srgb_bytes(ball: Mesh, tmp_path: Path) -> None:
     write_mesh(tmp_path / "ball.ply", ball)
     seen = trimesh.load_mesh(tmp_path / "ball.ply", process=False)
+    assert isinstance(seen.visual, trimesh.visual.ColorVisuals)
     np.testing.assert_array_equal(np.asarray(seen.visual.vertex_colors)[:, :3], ball.colours)
 
 

@@ -37,7 +37,7 @@ class MeshConfig:
     level: float = 10.0
     """EG3D: raw density on the surface, where light fades by softplus(level - 1) per EG3D unit."""
     largest_only: bool = True
-    """EG3D: leave out everything but the connected part with most triangles."""
+    """EG3D: leave out everything but the connected part with most triangles in the middle of the box."""
     neutral: bool = False
     """Avatars: the face at rest instead of the photo's expression."""
 

@@ -100,6 +100,10 @@ def test_the_largest_part_stays() -> None:
     small, large = trimesh.creation.icosphere(1), trimesh.creation.icosphere(2)
     vertices = np.concatenate([small.vertices, large.vertices + 5])
     faces = np.concatenate([small.faces, large.faces + len(small.vertices)])
-    kept, its_faces = largest_part(vertices, faces)
-    np.testing.assert_array_equal(kept, large.vertices + 5)
-    np.testing.assert_array_equal(its_faces, large.faces)
+    everywhere, nowhere = np.ones(len(vertices), bool), np.zeros(len(vertices), bool)
+    for counts in (everywhere, nowhere):
+        kept, its_faces = largest_part(vertices, faces, counts)
+        np.testing.assert_array_equal(kept, large.vertices + 5)
+        np.testing.assert_array_equal(its_faces, large.faces)
+    kept, _ = largest_part(vertices, faces, np.linalg.norm(vertices, axis=1) < 2)
+    np.testing.assert_array_equal(kept, small.vertices)

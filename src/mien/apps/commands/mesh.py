@@ -26,7 +26,7 @@ from mien.apps.options import (
 @click.option("--neutral", is_flag=True, help="The face at rest instead of the photo's expression.")
 @click.option("--level", type=float, default=10.0, show_default=True,
               help="EG3D models: density at which the surface lies.")  # fmt: skip
-@click.option("--all-parts", is_flag=True, help="EG3D models: keep loose parts beside the largest.")
+@click.option("--all-parts", is_flag=True, help="EG3D models: keep loose parts and background too.")
 @truncation_option
 @face_option
 @model_option

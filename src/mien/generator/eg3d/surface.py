@@ -2,9 +2,10 @@
 
 The colours are the first three channels that the decoder gives, which super-resolution has not sharpened.
 The grid is looked up slab by slab. The fast path looks up fine samples only where a grid of half the
-resolution changes sides nearby; the reference looks up all.
+resolution changes sides nearby, and may miss what is finer than that grid; the reference looks up all.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -28,6 +29,8 @@ CHUNK: Final = 65536
 SLAB: Final = 32
 """Layers of the grid that are looked up at a time."""
 COARSER: Final = 2
+MIDDLE: Final = 0.35
+"""Radius, in sides of the box, within which triangles count for the largest part."""
 
 
 def field_mesh(
@@ -51,10 +54,11 @@ def field_mesh(
                 "side, so there is no surface; give another --level."
             )
         if config.largest_only:
-            vertices, faces = largest_part(vertices, faces)
+            middle = np.linalg.norm(vertices / n - 0.5, axis=1) < MIDDLE
+            vertices, faces = largest_part(vertices, faces, middle)
         xyz = ((vertices - 0.5) / n - 0.5) * side
         points = torch.from_numpy(xyz.astype(np.float32)).to(planes.device)
-        rgb = torch.cat([part.rgb[0, :, :RGB] for part in _samples(generator, planes, points)])
+        rgb = torch.cat([part.rgb[0, :, :RGB].clone() for part in _samples(generator, planes, points)])
         normals = density_normals(generator, planes, points, step=side / n).cpu().numpy()
     flat = vertex_normals(xyz, faces)
     unsure = (np.abs(xyz) > side / 2 * (1 - 1 / n)).any(1) | (np.linalg.norm(normals, axis=1) < 0.5)
@@ -84,16 +88,13 @@ def density_at(
     generator: Eg3dGenerator, planes: Float[Tensor, "1 3 channel y x"], points: Float[Tensor, "point 3"]
 ) -> Float[Tensor, " point"]:
     """Raw densities, in chunks."""
-    parts = [part.sigma[0, :, 0] for part in _samples(generator, planes, points)]
+    parts = [part.sigma[0, :, 0].clone() for part in _samples(generator, planes, points)]
     return torch.cat(parts) if parts else points.new_zeros(0)
 
 
-def _samples(generator: Eg3dGenerator, planes: Tensor, points: Tensor) -> list[FieldSamples]:
-    found = []
+def _samples(generator: Eg3dGenerator, planes: Tensor, points: Tensor) -> Iterator[FieldSamples]:
     for part in points.split(CHUNK):
-        samples = generator.field(planes, part[None])
-        found.append(FieldSamples(samples.sigma, samples.rgb[..., :RGB].clone()))
-    return found
+        yield generator.field(planes, part[None])
 
 
 def grid_middles(n: int, side: float) -> Float[Tensor, " n"]:
@@ -160,12 +161,19 @@ def put_lids(volume: Float[np.ndarray, "n n n"], level: float) -> None:
             layers[outside] = np.minimum(layers[inside], 2 * level - layers[inside])
 
 
-def largest_part(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The connected part with most triangles (of equal ones the first), its vertices numbered anew."""
+def largest_part(
+    vertices: np.ndarray, faces: np.ndarray, counts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The connected part with most triangles whose first vertex `counts` (bool [V]), numbered anew.
+
+    A wall behind a head may have more triangles than the head, but not in the middle of the box.
+    """
     count = len(vertices)
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]])
     graph = coo_matrix((np.ones(len(edges), np.int8), (edges[:, 0], edges[:, 1])), shape=(count, count))
     label = connected_components(graph, directed=False)[1]
-    kept = faces[label[faces[:, 0]] == np.bincount(label[faces[:, 0]]).argmax()]
+    counted = faces[counts[faces[:, 0]], 0]
+    part = label[counted if len(counted) else faces[:, 0]]
+    kept = faces[label[faces[:, 0]] == np.bincount(part).argmax()]
     used, number = np.unique(kept, return_inverse=True)
     return vertices[used], number.reshape(-1, 3)
