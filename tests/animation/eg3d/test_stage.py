@@ -15,7 +15,9 @@ from mien.animation.motion import MotionSource
 from mien.animation.retarget import DrivenMotion
 from mien.core.geometry import axis_angle_to_matrix
 from mien.core.viewpoint import ViewAngles
+from mien.generator.view import MeshConfig
 from mien.morphable.crop import CropRegion
+from mien.morphable.meshview import MeshViewer
 
 
 def driven(actor: Eg3dActor, *yaws: float) -> DrivenMotion:
@@ -95,3 +97,17 @@ def test_a_sitter_has_picture_and_maps(actor: Eg3dActor) -> None:
     assert (view.depth > 2).float().mean() > 0.1
     plain = sitter_of(actor, 80, plain=True).look(0.2)
     assert not np.array_equal(view.rgb[0, 0], plain.rgb[0, 0])
+
+
+def test_the_mesh_lies_where_the_views_show_it(actor: Eg3dActor) -> None:
+    sitter = sitter_of(actor, 64)
+    mesh = sitter.mesh(MeshConfig(64))
+    view = sitter.look(0.3)
+    front = MeshViewer(mesh).draw(view.camera, view.depth.shape[0])
+    seen = (torch.as_tensor(front.alpha) > 0.99) & (view.depth > 0)
+    assert seen.float().mean() > 0.1
+    radius = 0.3 / actor.place.world_scale
+    vertices = actor.place.to_world(torch.from_numpy(np.array(mesh.vertices)))
+    assert (vertices.norm(dim=1) - 0.3).abs().max() < 0.02
+    nearest = view.camera.position.norm() - radius
+    assert view.depth[seen].min() == pytest.approx(float(nearest), abs=0.1 * radius)

@@ -144,16 +144,10 @@ def draw(
     if torch.equal(rest, actor.mouth.source):
         return drawn
     posed = rest if motion is None else motion.apply(rest)
-    inside = actor.mouth.paint(posed, _in_head(place, camera), drawn.rgb.shape[0])
+    inside = actor.mouth.paint(posed, place.in_head(camera), drawn.rgb.shape[0])
     if inside is None:
         return drawn
     return replace(drawn, rgb=drawn.rgb * (1 - inside[..., 3:]) + inside[..., :3])
-
-
-def _in_head(place: Placement, camera: Camera) -> Camera:
-    T = camera.T_world_camera.clone()
-    T[:3, 3] = place.to_head(camera.position)
-    return Camera(T, camera.intrinsics)
 
 
 def _carry(

@@ -1,7 +1,7 @@
 """An EG3D avatar from all sides: for orbits, meshes and the sheet."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -34,15 +34,18 @@ class Eg3dSitter:
     background: Float[Tensor, "size size 3"]
 
     def look(self, yaw_rad: float) -> View:
-        """The person, see `Sitter`; the pitch and the tilt are the photo's."""
+        """The person, see `Sitter`; the pitch and the tilt are the photo's. Depth is in the head's units."""
         camera = turned_camera(self.actor, yaw_rad)
         drawn = draw(self.actor, camera=camera)
-        out = drawn.out
-        return view_of(self.picture(drawn), out.depth[0, 0].cpu(), out.alpha[0, 0].cpu(), camera)
+        place, out = self.actor.place, drawn.out
+        distance = out.depth[0, 0].cpu() / place.world_scale
+        return view_of(self.picture(drawn), distance, out.alpha[0, 0].cpu(), place.in_head(camera))
 
     def mesh(self, config: MeshConfig | None = None) -> Mesh:
-        """The density's surface, see `field_mesh`."""
-        return field_mesh(self.actor.generator, self.actor.planes, config)
+        """The density's surface, see `field_mesh`, in the head's frame and units."""
+        mesh = field_mesh(self.actor.generator, self.actor.planes, config)
+        vertices = self.actor.place.to_head(torch.from_numpy(np.array(mesh.vertices)))
+        return replace(mesh, vertices=vertices.numpy())
 
     def picture(self, drawn: Drawn) -> UInt8[np.ndarray, "size size 3"]:
         """Over the background."""

@@ -50,9 +50,7 @@ class Placement:
     @property
     def head_camera(self) -> Camera:
         """The camera in the head's frame."""
-        T = self.camera.T_world_camera.clone()
-        T[:3, 3] = (self.camera.position - self.world_shift) / self.world_scale
-        return Camera(T, self.camera.intrinsics)
+        return self.in_head(self.camera)
 
     @property
     def R_camera_head(self) -> Float[Tensor, "3 3"]:
@@ -63,6 +61,12 @@ class Placement:
     def distance(self) -> float:
         """From the camera to the head frame's origin, in units of the head."""
         return float(self.head_camera.position.norm())
+
+    def in_head(self, camera: Camera) -> Camera:
+        """A camera of EG3D's world in the head's frame: the same picture of the head."""
+        T = camera.T_world_camera.clone()
+        T[:3, 3] = self.to_head(camera.position)
+        return Camera(T, camera.intrinsics)
 
     def to_world(self, xyz_head: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
         """Points of the head in EG3D's world."""
