@@ -94,7 +94,7 @@ def test_the_camera_goes_to_a_yaw(actor: Eg3dActor, yaw: float) -> None:
 def test_a_sitter_has_picture_and_maps(actor: Eg3dActor) -> None:
     view = sitter_of(actor, 80).look(0.2)
     assert view.rgb.shape == (80, 80, 3)
-    assert (view.depth > 2).float().mean() > 0.1
+    assert (view.depth > 1.5).float().mean() > 0.1
     plain = sitter_of(actor, 80, plain=True).look(0.2)
     assert not np.array_equal(view.rgb[0, 0], plain.rgb[0, 0])
 
@@ -109,5 +109,6 @@ def test_the_mesh_lies_where_the_views_show_it(actor: Eg3dActor) -> None:
     radius = 0.3 / actor.place.world_scale
     vertices = actor.place.to_world(torch.from_numpy(np.array(mesh.vertices)))
     assert (vertices.norm(dim=1) - 0.3).abs().max() < 0.02
-    nearest = view.camera.position.norm() - radius
+    centre = actor.place.to_head(torch.zeros(3))
+    nearest = (view.camera.position - centre).norm() - radius
     assert view.depth[seen].min() == pytest.approx(float(nearest), abs=0.1 * radius)
