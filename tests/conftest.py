@@ -30,13 +30,13 @@ def portrait_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def avatar_file(portrait_file: Path) -> Path:
     """Her avatar, made once for all tests through the command line, with few probes. Not to be changed."""
-    from mien import pipeline
+    from mien.animation.kinds import base
     from mien.apps.cli import run
 
     path = portrait_file.with_name("face.mien")
-    measure = pipeline.measure_response
+    measure = base.measure_response
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "measure_response", lambda puppet, *, probes: measure(puppet, probes=6))
+        patch.setattr(base, "measure_response", lambda puppet, *, probes: measure(puppet, probes=6))
         assert run(["invert", str(portrait_file), "-o", str(path), "--size", "256"]) == 0
     return path
 

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from mien import pipeline
+from mien.animation.kinds import base
 from mien.apps.cli import run
 from mien.core.assets import asset_path, sha256_of_file
 from mien.core.checkpoint import read_safetensors
 from mien.generator.model import MIEN_BASE
-from mien.inversion.avatar import load_avatar, save_avatar
+from mien.inversion.avatar import Avatar, load_avatar, save_avatar
 from mien.io.frames import FrameStore
 from mien.io.images import read_photo
 from mien.io.video import VideoWriter
@@ -32,6 +33,7 @@ def test_the_same_photo_and_seed_give_the_same_avatar(
         AvatarOptions(size_px=256, probes=6),
         report=lambda s, x: stages.append((s, x)),
     )
+    assert isinstance(again, Avatar)
     save_avatar(tmp_path / "again.mien", again)
     one, other = (read_safetensors(path, kind="avatar") for path in (avatar_file, tmp_path / "again.mien"))
     assert one.tensors.keys() == other.tensors.keys()
@@ -105,7 +107,7 @@ def test_a_killed_animation_goes_on_to_the_same_bytes(
         return written
 
     drawn: list[int] = []
-    draw = pipeline.driven_frames
+    draw = base.driven_frames
 
     def counted(
         puppet: object, canvas: object, driven: object, frames: Iterable[int] | None = None
@@ -119,7 +121,7 @@ def test_a_killed_animation_goes_on_to_the_same_bytes(
             go(tmp_path / "parts.mp4")
         assert not (tmp_path / "parts.mp4").exists()
     monkeypatch.setattr(VideoWriter, "write", write)
-    monkeypatch.setattr(pipeline, "driven_frames", counted)
+    monkeypatch.setattr(base, "driven_frames", counted)
     go(tmp_path / "parts.mp4")
     assert drawn[-1] == count - 15
     assert (tmp_path / "parts.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()

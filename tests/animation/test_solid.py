@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import torch
 
+from mien.animation.kinds.base import BaseKind
+from mien.animation.kinds.interface import Tools
 from mien.animation.solid import avatar_mesh
 from mien.animation.turntable import SHEET_PX, AvatarSitter, mesh_sheet
 from mien.generator.samples import PAPER
@@ -12,14 +14,13 @@ from mien.generator.view import MeshConfig, Sitter
 from mien.inversion.avatar import load_avatar
 from mien.io.mesh import Mesh
 from mien.morphable.meshview import MeshViewer
-from mien.pipeline import avatar_sitter
 
 COARSE = MeshConfig(128)
 
 
 @pytest.fixture(scope="module")
 def sitter(avatar_file: Path) -> AvatarSitter:
-    return avatar_sitter(load_avatar(avatar_file), size_px=128, plain=True)
+    return BaseKind().sitter(load_avatar(avatar_file), Tools(), 128, plain=True)
 
 
 @pytest.fixture(scope="module")

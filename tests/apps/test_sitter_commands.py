@@ -1,4 +1,4 @@
-"""`mien mesh`, `orbit` and `sample` with both kinds of model, and what EG3D models cannot do yet."""
+"""`mien mesh`, `orbit` and `sample` with both kinds of model."""
 
 from pathlib import Path
 
@@ -58,20 +58,6 @@ def test_orbit_of_a_random_person_of_mien_base(tmp_path: Path) -> None:
     )
     with VideoReader(tmp_path / "t.mp4") as reader:
         assert len(list(reader)) == 2
-
-
-@pytest.mark.parametrize("command", ["invert", "animate", "orbit", "mesh"])
-def test_photos_do_not_work_with_eg3d_models_yet(
-    command: str, ball_file: Path, portrait_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    output = tmp_path / {"invert": "o.mien", "mesh": "o.glb"}.get(command, "o.mp4")
-    driver = ["--drive", str(portrait_file)] if command == "animate" else []
-    arguments = [command, str(portrait_file), *driver, "--model", str(ball_file), "-o", str(output)]
-    assert run(arguments) == 2
-    err = capsys.readouterr().err
-    assert err.startswith("mien: Inverting or animating a photo does not work with EG3D models")
-    assert err.count("\n") == 1
-    assert not output.exists()
 
 
 def test_bad_input_of_mesh(

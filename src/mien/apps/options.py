@@ -2,10 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import click
 
+if TYPE_CHECKING:
+    from mien.pipeline import AvatarOptions
+
+EFFORTS: Final = ("quick", "normal", "paper")
+"""As in `mien.inversion.eg3d.invert`."""
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 """As in `mien.core.device`, whose import would cost `--help` a second."""
 
@@ -50,8 +55,30 @@ def model_option(function: F) -> F:
     return click.option(
         "--model",
         type=click.Path(path_type=Path),
-        help="A generator file instead of the bundled mien-base: of its kind, or an EG3D model.",
+        help="Instead of the bundled mien-base: a generator file of its kind, or an EG3D model by file or "
+        "by its name in 'mien models list'.",
     )(function)
+
+
+def effort_option(function: F) -> F:
+    """--effort, handed on as `effort`: how long an EG3D model is searched for a photo."""
+    return click.option(
+        "--effort",
+        type=click.Choice(EFFORTS),
+        default="normal",
+        show_default=True,
+        help="EG3D models: how long to invert a photo. At 512 px on one core quick takes 2 minutes, normal "
+        "10, paper days; killed, the same command goes on.",
+    )(function)
+
+
+def avatar_options(*, seed: int, effort: str, **more: Any) -> "AvatarOptions":
+    """How to make an avatar, from what the options above gave."""
+    from mien.inversion.eg3d.invert import EFFORTS as CONFIGS
+    from mien.inversion.invert import InversionConfig
+    from mien.pipeline import AvatarOptions
+
+    return AvatarOptions(inversion=InversionConfig(seed=seed), eg3d=CONFIGS[effort], **more)
 
 
 def truncation_option(function: F) -> F:

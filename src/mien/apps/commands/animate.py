@@ -5,7 +5,16 @@ from typing import Literal
 
 import click
 
-from mien.apps.options import DeviceChoice, crop_option, device_option, face_option, model_option, seed_option
+from mien.apps.options import (
+    DeviceChoice,
+    avatar_options,
+    crop_option,
+    device_option,
+    effort_option,
+    face_option,
+    model_option,
+    seed_option,
+)
 
 
 @click.command()
@@ -27,29 +36,36 @@ from mien.apps.options import DeviceChoice, crop_option, device_option, face_opt
 @crop_option
 @face_option
 @model_option
+@effort_option
 @device_option
 @seed_option
 def command(
     source: Path, drive: Path, output: Path, pose: Literal["absolute", "relative"] | None,
     relative_expression: bool, no_pose: bool, no_expression: bool, smoothing: float, driver_face: str,
-    crop_px: int | None, face: str, model: Path | None, device: DeviceChoice, seed: int,
+    crop_px: int | None, face: str, model: Path | None, effort: str, device: DeviceChoice,
+    seed: int,
 ) -> None:  # fmt: skip
     """Make the person of SOURCE (a photo, or an avatar made by `mien invert`) move like a driver."""
     from mien.animation.retarget import Retargeting
     from mien.animation.smoothing import Smoothing
     from mien.animation.track import read_driver
     from mien.apps.stages import stage_bar
-    from mien.inversion.invert import InversionConfig
-    from mien.pipeline import AnimateOptions, AvatarOptions, animate, check_video, read_source, to_avatar
+    from mien.pipeline import (
+        AnimateOptions,
+        animate,
+        check_video,
+        forget_inversion,
+        kept_folder,
+        read_source,
+        to_avatar,
+    )
 
     check_video(output, source, drive, model=model)
     opened = read_source(source)
     motion = read_driver(drive, face=driver_face, show_progress=True)  # before the work, as it may be wrong
     with stage_bar("inverting") as report:
-        made = AvatarOptions(
-            face=face, head_only=crop_px is not None, model=model, inversion=InversionConfig(seed=seed)
-        )
-        avatar = to_avatar(opened, made, report=report)
+        made = avatar_options(face=face, head_only=crop_px is not None, model=model, effort=effort, seed=seed)
+        avatar = to_avatar(opened, made, report=report, kept=kept_folder(output))
     retargeting = Retargeting(
         expression_mode="relative" if relative_expression else "absolute", pose_mode=pose or "relative",
         use_pose=not no_pose, use_expression=not no_expression,
@@ -59,4 +75,5 @@ def command(
         driver_face=driver_face, device=device,
     )  # fmt: skip
     driven = animate(avatar, motion, output, options, sound=drive, model=model)
+    forget_inversion(output)
     click.echo(f"{output}: {len(driven)} frames at {float(driven.fps):g} frames/s")

@@ -12,10 +12,10 @@ def command(avatar: Path, as_json: bool) -> None:
     """Print what AVATAR holds: sizes, fit, latent, and where it comes from."""
     import json
 
-    from mien.inversion.avatar import load_avatar
+    from mien.animation.kinds import read_avatar
     from mien.pipeline import describe
 
-    facts = describe(load_avatar(avatar))
+    facts = describe(read_avatar(avatar))
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mien.apps.options import face_option, model_option, seed_option
+from mien.apps.options import avatar_options, effort_option, face_option, model_option, seed_option
 
 
 @click.command()
@@ -21,28 +21,25 @@ from mien.apps.options import face_option, model_option, seed_option
               help="Keep the surroundings of the head only, with more detail of a small face.")  # fmt: skip
 @face_option
 @model_option
+@effort_option
 @seed_option
 def command(
     photo: Path, output: Path, picture: Path | None, size_px: int, head_only: bool, face: str,
-    model: Path | None, seed: int,
+    model: Path | None, effort: str, seed: int,
 ) -> None:  # fmt: skip
     """Make an avatar of the person in PHOTO.
 
     The avatar holds all that animating needs, so a photo is inverted once and used many times.
     """
     from mien.apps.stages import stage_bar
-    from mien.inversion.invert import InversionConfig
-    from mien.pipeline import AvatarOptions, check_invert, invert_file, write_avatar_sheet
+    from mien.pipeline import check_invert, closeness, invert_file, write_avatar_sheet
 
     check_invert(photo, output, picture, model=model)
-    options = AvatarOptions(
-        face=face, size_px=size_px, head_only=head_only, model=model, inversion=InversionConfig(seed=seed)
+    options = avatar_options(
+        face=face, size_px=size_px, head_only=head_only, model=model, effort=effort, seed=seed
     )
     with stage_bar("inverting") as report:
         avatar = invert_file(photo, output, options, report=report)
     if picture is not None:
         write_avatar_sheet(avatar, picture, model=model)
-    click.echo(
-        f"{output}: avatar of {avatar.provenance['photo']}, "
-        f"fit off by {100 * avatar.fit.residual:.1f} % of the face"
-    )
+    click.echo(f"{output}: avatar of {avatar.provenance['photo']}, {closeness(avatar)}")

@@ -7,6 +7,7 @@ import click
 from mien.apps.options import (
     DeviceChoice,
     device_option,
+    effort_option,
     face_option,
     model_option,
     seed_option,
@@ -29,11 +30,13 @@ from mien.apps.options import (
 @truncation_option
 @face_option
 @model_option
+@effort_option
 @device_option
 @seed_option
 def command(
     source: Path | None, output: Path, picture: Path | None, resolution: int, neutral: bool, level: float,
-    all_parts: bool, truncation: float, face: str, model: Path | None, device: DeviceChoice, seed: int,
+    all_parts: bool, truncation: float, face: str, model: Path | None, effort: str,
+    device: DeviceChoice, seed: int,
 ) -> None:  # fmt: skip
     """Write the person of SOURCE (a photo, or an avatar made by `mien invert`) as a coloured mesh.
 
@@ -41,12 +44,14 @@ def command(
     """
     from mien.apps.sitters import open_sitter
     from mien.generator.view import MeshConfig
-    from mien.pipeline import check_mesh, write_sitter_mesh
+    from mien.pipeline import check_mesh, forget_inversion, kept_folder, write_sitter_mesh
 
     check_mesh(output, *([source] if source else []), picture=picture)
     sitter = open_sitter(
-        source, face=face, model=model, device=device, seed=seed, truncation=truncation, plain=True
-    )
+        source, face=face, model=model, device=device, seed=seed, truncation=truncation,
+        kept=kept_folder(output), effort=effort, plain=True,
+    )  # fmt: skip
     config = MeshConfig(resolution, level=level, largest_only=not all_parts, neutral=neutral)
     mesh = write_sitter_mesh(sitter, output, config, picture=picture)
+    forget_inversion(output)
     click.echo(f"{output}: {len(mesh.vertices)} vertices, {len(mesh.faces)} triangles")

@@ -7,6 +7,7 @@ import click
 from mien.apps.options import (
     DeviceChoice,
     device_option,
+    effort_option,
     face_option,
     model_option,
     seed_option,
@@ -35,12 +36,13 @@ from mien.apps.options import (
 @truncation_option
 @face_option
 @model_option
+@effort_option
 @device_option
 @seed_option
 def command(
     source: Path | None, output: Path, yaw_deg: float, seconds: float, size_px: int,
     depth_folder: Path | None, normals_folder: Path | None, truncation: float, face: str, model: Path | None,
-    device: DeviceChoice, seed: int,
+    effort: str, device: DeviceChoice, seed: int,
 ) -> None:  # fmt: skip
     """Turn the camera around the person of SOURCE (a photo, or an avatar made by `mien invert`).
 
@@ -48,14 +50,15 @@ def command(
     """
     from mien.animation.turntable import MapFolders, TurnConfig, write_turn
     from mien.apps.sitters import open_sitter
-    from mien.pipeline import check_video
+    from mien.pipeline import check_video, forget_inversion, kept_folder
 
     check_video(output, *([source] if source else []))
     maps = MapFolders(depth_folder, normals_folder)
     maps.check()
     sitter = open_sitter(
         source, face=face, model=model, device=device, seed=seed, truncation=truncation,
-        size_px=size_px // 2 * 2,
+        kept=kept_folder(output), effort=effort, size_px=size_px // 2 * 2,
     )  # fmt: skip
     count = write_turn(sitter, output, TurnConfig(yaw_deg, seconds), maps=maps)
+    forget_inversion(output)
     click.echo(f"{output}: {count} frames, yaw -{yaw_deg:g} to {yaw_deg:g} degrees")

@@ -4,7 +4,7 @@ Images of this class are RGB in [-1, 1], not clamped, as EG3D was trained; `unit
 [0, 1]. Cameras are `mien.Camera`s; only the mapping network takes EG3D's 25 numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -23,6 +23,8 @@ from mien.generator.eg3d.triplanes import sample_triplanes
 from mien.generator.stylegan2.layers import NoiseMode
 
 RGB = 3
+Warp = Callable[[Float[Tensor, "batch point 3"]], Float[Tensor, "batch point 3"]]
+"""Carries world points of a picture to where the planes hold what is seen there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,10 +114,12 @@ class Eg3dGenerator(nn.Module):
         *,
         samples: tuple[int, int] | None = None,
         random: torch.Generator | None = None,
+        warp: Warp | None = None,
     ) -> Marched:
         """What any rays [batch, ray] meet; `samples` are those of the two passes."""
         rendering = _with_samples(self.config.rendering, samples)
-        return march_rays(lambda points: self.field(planes, points), rays, rendering, random)
+        where = warp or (lambda points: points)
+        return march_rays(lambda points: self.field(planes, where(points)), rays, rendering, random)
 
     def render_raw(
         self,
@@ -125,12 +129,13 @@ class Eg3dGenerator(nn.Module):
         neural_resolution: int | None = None,
         samples: tuple[int, int] | None = None,
         random: torch.Generator | None = None,
+        warp: Warp | None = None,
     ) -> RawRender:
         """The image before super-resolution; one camera per set of planes, or several of a single set."""
         side = neural_resolution or self.config.neural_resolution
         cameras = (cameras,) if isinstance(cameras, Camera) else tuple(cameras)
         rays = camera_rays(cameras, side, planes)
-        marched = self.march(_for_cameras(planes, cameras), rays, samples=samples, random=random)
+        marched = self.march(_for_cameras(planes, cameras), rays, samples=samples, random=random, warp=warp)
         return RawRender(*(_as_image(m, side) for m in (marched.features, marched.depth, marched.alpha)))
 
     def enhance(
@@ -153,11 +158,12 @@ class Eg3dGenerator(nn.Module):
         neural_resolution: int | None = None,
         samples: tuple[int, int] | None = None,
         random: torch.Generator | None = None,
+        warp: Warp | None = None,
     ) -> Eg3dRender:
         """The final image of each camera; without `random` the same every time."""
         cameras = (cameras,) if isinstance(cameras, Camera) else tuple(cameras)
         raw = self.render_raw(
-            planes, cameras, neural_resolution=neural_resolution, samples=samples, random=random
+            planes, cameras, neural_resolution=neural_resolution, samples=samples, random=random, warp=warp
         )
         image = self.enhance(raw.features, _for_cameras(w, cameras), random=random)
         return Eg3dRender(image, raw.image_raw, raw.depth, raw.features, raw.alpha)

@@ -8,15 +8,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mien.core.camera import Camera
-from mien.generator.eg3d.generator import Eg3dGenerator, Eg3dRender
+from mien.generator.eg3d.generator import Eg3dGenerator, Eg3dRender, Warp
 
 
 @runtime_checkable
 class Eg3dRenderer(Protocol):
     """One person, whose planes are kept."""
 
-    def render(self, camera: Camera) -> Eg3dRender:
-        """The image of a camera; the same every time."""
+    def render(self, camera: Camera, *, warp: Warp | None = None) -> Eg3dRender:
+        """The image of a camera, of a person bent by `warp`; the same every time."""
         ...
 
 
@@ -28,10 +28,10 @@ class PlainRenderer:
     w: Float[Tensor, "1 layer w"]
     planes: Float[Tensor, "1 3 channel y x"]
 
-    def render(self, camera: Camera) -> Eg3dRender:
+    def render(self, camera: Camera, *, warp: Warp | None = None) -> Eg3dRender:
         """The image of a camera."""
         with torch.no_grad():
-            return self.generator.render(self.planes, self.w, camera)
+            return self.generator.render(self.planes, self.w, camera, warp=warp)
 
 
 def eg3d_renderer(

@@ -1,0 +1,92 @@
+"""Frames of an EG3D avatar: drawn in the crop and laid over the photo's plate."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from mien import __version__
+from mien.animation.drive import to_uint8
+from mien.animation.eg3d.actor import Drawn, Eg3dActor, draw, neck_motion
+from mien.animation.eg3d.plate import border, over_photo
+from mien.animation.motion import Motion
+from mien.animation.retarget import DrivenMotion, Retargeting, retarget
+from mien.morphable.crop import CropRegion
+
+
+@dataclass(frozen=True, eq=False)
+class Eg3dStage:
+    """An avatar before a plate, in which the crop has its place."""
+
+    actor: Eg3dActor
+    plate: Float[Tensor, "height width 3"]
+    region: CropRegion
+    """The crop in the plate's pixels."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the frames."""
+        return int(self.plate.shape[0]), int(self.plate.shape[1])
+
+    def drive(self, motion: Motion, retargeting: Retargeting, *, calibrated: bool) -> DrivenMotion:
+        """The motion carried to the photo's pose and expression.
+
+        No response is measured, whatever `calibrated` says: at full size it would take ten minutes of frames.
+        """
+        place = self.actor.place
+        return retarget(
+            motion,
+            R_camera_head_source=place.R_camera_head.numpy(),
+            expression_source=place.expression.numpy(),
+            options=retargeting,
+            source_distance=place.distance,
+        )
+
+    def key(self, driven: DrivenMotion) -> str:
+        """Hash of all that the frames depend on."""
+        avatar = self.actor.avatar
+        parts: list[Any] = [
+            avatar.inversion.w, *avatar.inversion.tuning.values(), avatar.photo, avatar.alpha, self.plate,
+            self.actor.place.camera.to_label(), self.actor.place.identity, self.region.corner_px,
+            driven.expression, driven.R_camera_head, driven.translation_offset, driven.time_s,
+        ]  # fmt: skip
+        digest = hashlib.sha256(f"{__version__} {avatar.provenance.get('generator_sha256')}".encode())
+        for part in parts:
+            digest.update(np.ascontiguousarray(np.asarray(part)).tobytes())
+        return digest.hexdigest()
+
+    def frames(self, driven: DrivenMotion, frames: Iterable[int] | None = None) -> Iterator[np.ndarray]:
+        """One after the other: each keeps all cores busy by itself. A repeated pose is not drawn again."""
+        last: tuple[bytes, np.ndarray] | None = None
+        for k in range(len(driven)) if frames is None else frames:
+            pose = (driven.R_camera_head[k], driven.translation_offset[k], driven.expression[k])
+            name = b"".join(part.tobytes() for part in pose)
+            if last is None or last[0] != name:
+                R, shift, expression = (torch.from_numpy(np.array(part)) for part in pose)
+                drawn = draw(self.actor, expression=expression, motion=neck_motion(self.actor, R, shift))
+                last = name, self.composed(drawn)
+            yield last[1]
+
+    def composed(self, drawn: Drawn) -> UInt8[np.ndarray, "height width 3"]:
+        """A picture over the plate; where the chest is still, the plate stays."""
+        cover = drawn.alpha * drawn.share
+        layers = torch.cat([drawn.rgb * cover[..., None], cover[..., None]], -1)
+        placed = over_photo(layers, self.region, self.shape) * border(self.shape, self.region)[..., None]
+        return to_uint8(placed[..., :3] + self.plate * (1 - placed[..., 3:]))
+
+
+def photo_stage(actor: Eg3dActor) -> Eg3dStage:
+    """The photo's own framing."""
+    return Eg3dStage(actor, actor.avatar.plate.float() / 255, actor.place.crop)
+
+
+def crop_stage(actor: Eg3dActor, size_px: int) -> Eg3dStage:
+    """EG3D's crop."""
+    plate = actor.place.crop.sample(actor.avatar.plate.numpy(), size_px)
+    region = CropRegion(size_px / 2, size_px / 2, float(size_px))
+    return Eg3dStage(actor, torch.from_numpy(np.array(plate)).float() / 255, region)

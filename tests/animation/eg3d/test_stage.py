@@ -1,0 +1,114 @@
+"""Frames over the photo's plate."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from mien.animation.eg3d.actor import Eg3dActor
+from mien.animation.eg3d.plate import border, over_photo
+from mien.animation.eg3d.stage import crop_stage, photo_stage
+from mien.animation.eg3d.turn import sitter_of, turned_camera
+from mien.animation.motion import MotionSource
+from mien.animation.retarget import DrivenMotion
+from mien.core.geometry import axis_angle_to_matrix
+from mien.core.viewpoint import ViewAngles
+from mien.generator.view import MeshConfig
+from mien.morphable.crop import CropRegion
+from mien.morphable.meshview import MeshViewer
+
+
+def driven(actor: Eg3dActor, *yaws: float) -> DrivenMotion:
+    place, count = actor.place, len(yaws)
+    R = [axis_angle_to_matrix(torch.tensor([0.0, yaw, 0.0])) @ place.R_camera_head for yaw in yaws]
+    return DrivenMotion(
+        np.arange(count) / 25, np.tile(place.expression.numpy(), (count, 1)), torch.stack(R).numpy(),
+        np.zeros((count, 3), np.float32), Fraction(25), MotionSource("a", ""),
+    )  # fmt: skip
+
+
+def test_a_still_motion_is_the_photo(actor: Eg3dActor) -> None:
+    stage = photo_stage(actor)
+    (frame,) = stage.frames(driven(actor, 0.0))
+    assert frame.shape == (*stage.shape, 3) == tuple(actor.avatar.photo.shape)
+    off = np.abs(frame.astype(float) - actor.avatar.photo.numpy())
+    assert off.mean() < 3
+    far = border(stage.shape, actor.place.crop).numpy() == 0
+    assert np.array_equal(frame[far], actor.avatar.photo.numpy()[far])
+
+
+def test_frames_are_those_of_their_poses(actor: Eg3dActor) -> None:
+    stage = photo_stage(actor)
+    motion = driven(actor, 0.0, 0.3, 0.3, 0.0)
+    frames = list(stage.frames(motion))
+    assert len(frames) == 4
+    assert np.array_equal(frames[1], frames[2])
+    assert np.array_equal(frames[0], frames[3])
+    assert not np.array_equal(frames[0], frames[1])
+    (alone,) = stage.frames(motion, [2])
+    assert np.array_equal(alone, frames[2])
+
+
+def test_the_key_names_all_that_frames_depend_on(actor: Eg3dActor) -> None:
+    stage, motion = photo_stage(actor), driven(actor, 0.0, 0.1)
+    assert stage.key(motion) == photo_stage(actor).key(driven(actor, 0.0, 0.1))
+    others = {stage.key(driven(actor, 0.0, 0.2)), crop_stage(actor, 64).key(motion)}
+    other_w = replace(actor.avatar, inversion=replace(actor.avatar.inversion, w=torch.ones(1, 512)))
+    others.add(photo_stage(replace(actor, avatar=other_w)).key(motion))
+    assert len(others | {stage.key(motion)}) == 4
+
+
+def test_the_crop_fills_its_frame(actor: Eg3dActor) -> None:
+    (frame,) = crop_stage(actor, 96).frames(driven(actor, 0.0))
+    photo = actor.place.crop.sample(actor.avatar.photo.numpy(), 96).astype(float)
+    assert frame.shape == (96, 96, 3)
+    assert np.abs(frame - photo).mean() < 4
+
+
+@pytest.mark.parametrize("side", [40.0, 57.5, 130.0])
+def test_a_picture_of_the_crop_comes_back_to_its_place(side: float) -> None:
+    y, x = np.mgrid[:200, :180]
+    rgb = np.stack([x, y, 100 + 50 * np.sin(x / 20)], -1).astype(np.uint8)
+    crop = CropRegion(91.25, 100.5, side)
+    picture = torch.from_numpy(crop.sample(rgb, 128).copy()).float()
+    placed = over_photo(picture, crop, (200, 180))
+    inside = border((200, 180), crop) == 1
+    assert inside.sum() > 0.5 * side**2
+    assert (placed - torch.from_numpy(rgb.astype(np.float32)))[inside].abs().mean() < 1.0
+
+
+@pytest.mark.parametrize("yaw", [-0.6, 0.0, 0.35])
+def test_the_camera_goes_to_a_yaw(actor: Eg3dActor, yaw: float) -> None:
+    camera = turned_camera(actor, yaw)
+    own = ViewAngles.of(actor.place.camera.R_world_camera)
+    angles = ViewAngles.of(camera.R_world_camera)
+    assert angles.yaw_rad == pytest.approx(-yaw, abs=1e-5)
+    assert angles.pitch_rad == pytest.approx(own.pitch_rad, abs=1e-5)
+    pivot = torch.tensor([actor.generator.config.camera_pivot])
+    before, after = (c.project(pivot) for c in (actor.place.camera, camera))
+    assert torch.allclose(before.uv, after.uv, atol=1e-5)
+
+
+def test_a_sitter_has_picture_and_maps(actor: Eg3dActor) -> None:
+    view = sitter_of(actor, 80).look(0.2)
+    assert view.rgb.shape == (80, 80, 3)
+    assert (view.depth > 1.5).float().mean() > 0.1
+    plain = sitter_of(actor, 80, plain=True).look(0.2)
+    assert not np.array_equal(view.rgb[0, 0], plain.rgb[0, 0])
+
+
+def test_the_mesh_lies_where_the_views_show_it(actor: Eg3dActor) -> None:
+    sitter = sitter_of(actor, 64)
+    mesh = sitter.mesh(MeshConfig(64))
+    view = sitter.look(0.3)
+    front = MeshViewer(mesh).draw(view.camera, view.depth.shape[0])
+    seen = (torch.as_tensor(front.alpha) > 0.99) & (view.depth > 0)
+    assert seen.float().mean() > 0.1
+    radius = 0.3 / actor.place.world_scale
+    vertices = actor.place.to_world(torch.from_numpy(np.array(mesh.vertices)))
+    assert (vertices.norm(dim=1) - 0.3).abs().max() < 0.02
+    centre = actor.place.to_head(torch.zeros(3))
+    nearest = (view.camera.position - centre).norm() - radius
+    assert view.depth[seen].min() == pytest.approx(float(nearest), abs=0.1 * radius)
