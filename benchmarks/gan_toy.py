@@ -53,6 +53,7 @@ def main() -> None:
         "steps": rows[-1]["step"],
         "kimg": rows[-1]["kimg"],
         "minutes": rows[-1]["minutes"],
+        "minutes_are": "wall clock of one process on a shared machine, pauses of the machine included",
         "swd_of_training_heads": floor(given.heads),
         "equality": equality(given.heads),
         "log": [rounded(row) for row in rows if "swd" in row],
