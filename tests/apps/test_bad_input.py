@@ -295,7 +295,7 @@ AVATARS: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
     "renamed_photo": (renamed_photo, "not a readable safetensors file"),
     "cut": (cut_avatar, "not a readable safetensors file"),
     "empty": (empty_avatar, "not a readable safetensors file"),
-    "other_kind": (other_kind, "of kind 'generator', but 'avatar'"),
+    "other_kind": (other_kind, "of kind 'generator', but an avatar"),
     "foreign": (foreign, "without mien's header"),
     "no_w": (changed(w=None), "missing: w"),
     "one_more": (changed(more=torch.zeros(2)), "not expected: more"),

@@ -17,6 +17,10 @@ from mien.tracking.background import inpaint_background
 EDGE: Final = (0.0, 0.05)
 """Shares of the crop's side over which pictures fade at its border."""
 COVERED: Final = 0.3
+"""Alpha of the generator's picture from which it shows something."""
+BEYOND: Final = 0.02
+"""How far around what the generator draws the person still is taken out of the plate, in sides of the crop:
+stray hair, but not the collar beside a neck."""
 
 
 def eg3d_plates(
@@ -65,8 +69,12 @@ def _crop_coordinates(crop: CropRegion, shape: tuple[int, int]) -> Float[Tensor,
 
 
 def _neck_weight(place: Placement, out: Eg3dRender, chin_y: float) -> Float[Tensor, "side side"]:
-    """How far the neck moves what each pixel of the photo's view shows; where nothing is, as the nearest."""
+    """How far the neck moves what each pixel of the photo's view shows; not at all far from what is drawn."""
     distance, met = out.depth[0, 0].cpu(), out.alpha[0, 0].cpu()
     rays = place.camera.rays(*distance.shape)
     filled = distance[nearest_index(met > COVERED)]
-    return moving_weight(place.to_head(rays.origins + rays.directions * filled[..., None]), chin_y)
+    weight = moving_weight(place.to_head(rays.origins + rays.directions * filled[..., None]), chin_y)
+    radius = max(round(BEYOND * len(met)), 1)
+    near = F.max_pool2d((met > COVERED).float()[None, None], 2 * radius + 1, 1, radius)[0, 0]
+    soft = F.avg_pool2d(near[None, None], 2 * radius + 1, 1, radius, count_include_pad=False)[0, 0]
+    return weight * soft
