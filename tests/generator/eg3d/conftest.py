@@ -51,5 +51,5 @@ def tiny() -> Eg3dGenerator:
     made = Eg3dGenerator(replace(TINY))
     draw_weights(made, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        made.decoder.net[2].weight[0] *= 8
+        made.get_parameter("decoder.net.2.weight")[0] *= 8
     return made.eval().requires_grad_(False)

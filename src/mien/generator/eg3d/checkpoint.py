@@ -1,6 +1,7 @@
 """EG3D generators as files: safetensors with every size and option in the JSON header."""
 
 import math
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from mien.generator.eg3d.generator import Eg3dGenerator
 from mien.generator.eg3d.superres import SUPERRES, SuperResConfig
 
 KIND: Final = "eg3d"
+LARGEST: Final = 1 << 53
+"""Whole numbers below it are exact as float."""
 SUPERRES_CLASSES: Final = {config.__name__: config for config in SUPERRES}
 
 
@@ -84,7 +87,7 @@ def config_from_json(data: Any, *, source: str = "") -> Eg3dConfig:
 def _read(kind: type, data: Any, where: str, source: str) -> Any:
     """A dataclass from a dict with exactly its fields."""
     if not isinstance(data, dict):
-        raise _header_error(source, f"{where} is {data!r}", "expected names and values")
+        raise _header_error(source, f"{where} is {reprlib.repr(data)}", "expected names and values")
     data = dict(data)
     if kind is SuperResConfig:
         name = data.pop("class", None)
@@ -107,11 +110,11 @@ def _value(hint: Any, value: Any, where: str, source: str) -> Any:
         return _read(hint, value, where, source)
     if isinstance(value, list):
         value = tuple(value)  # JSON has no tuples
-    if type(value) is int and not is_bearable(value, hint):
+    if type(value) is int and abs(value) < LARGEST and not is_bearable(value, hint):
         value = float(value)  # nor a float without a fraction
     numbers = value if isinstance(value, tuple) else (value,)
     if not is_bearable(value, hint) or any(isinstance(x, float) and not math.isfinite(x) for x in numbers):
-        raise _header_error(source, f"{where} is {value!r}", f"expected {hint}")
+        raise _header_error(source, f"{where} is {reprlib.repr(value)}", f"expected {hint}")
     return value
 
 

@@ -1,11 +1,12 @@
 """From a published checkpoint's constructor arguments to the parts of an `Eg3dConfig`; unknown ones fail."""
 
-import math
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Final, get_args
 
+import numpy as np
 import torch
 
 from mien.core.errors import CheckpointError
@@ -23,6 +24,8 @@ PRE_RELEASE: Final = "SRPosedGenerator"
 PRE_RELEASE_DECODER_LR: Final = 0.3
 """Not among the arguments of pre-release files, but written into their class."""
 HALF_CLAMP: Final = 256.0
+LARGEST: Final = 1 << 53
+_BOOLEANS: Final = (bool, np.bool_)
 
 
 @dataclass
@@ -49,13 +52,16 @@ class _Options:
     def fixed(self, name: str, *allowed: Any) -> None:
         """A name of which only some values are known."""
         value = self.left.pop(name, allowed[0])
-        if value not in allowed:
-            raise _error(f"{self.where}[{name!r}]", f"is {value!r}", f"mien knows {list(allowed)}")
+        plain = value is None or isinstance(value, (str, bool, Real, list, tuple))
+        if not plain or value not in allowed:
+            raise _error(f"{self.where}[{name!r}]", f"is {_shown(value)}", f"mien knows {list(allowed)}")
 
     def finish(self) -> None:
         if self.left:
             raise _error(
-                self.where, f"has unknown names {sorted(map(str, self.left))}", "mien knows no such option"
+                self.where,
+                f"has unknown names: {', '.join(sorted(map(_shown, self.left))[:5])}",
+                "mien knows no such option",
             )
 
 
@@ -173,43 +179,53 @@ def _error(where: str, found: str, expected: str) -> CheckpointError:
     )
 
 
+def _shown(value: Any) -> str:
+    """A value for an error's sentence: short, whatever a damaged file holds."""
+    if isinstance(value, Integral) and not -LARGEST < int(value) < LARGEST:
+        return "a number beyond all sizes"
+    plain = value is None or isinstance(value, (str, bool, Real, list, tuple, dict))
+    return reprlib.repr(value) if plain else f"a {type(value).__name__}"
+
+
 def _integer(where: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise _error(where, f"is {value!r}", "expected a whole number")
+    whole = isinstance(value, Integral) and not isinstance(value, _BOOLEANS)
+    if not whole or not -LARGEST < value < LARGEST:
+        raise _error(where, f"is {_shown(value)}", "expected a whole number")
     return int(value)
 
 
 def _number(where: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-        raise _error(where, f"is {value!r}", "expected a finite number")
+    real = isinstance(value, Real) and not isinstance(value, _BOOLEANS)
+    if not real or not -LARGEST < value < LARGEST:  # neither NaN nor infinity is
+        raise _error(where, f"is {_shown(value)}", "expected a finite number")
     return float(value)
 
 
 def _flag(where: str, value: Any) -> bool:
-    if value not in (True, False):
-        raise _error(where, f"is {value!r}", "expected true or false")
+    if not isinstance(value, _BOOLEANS):
+        raise _error(where, f"is {_shown(value)}", "expected true or false")
     return bool(value)
 
 
 def _text(where: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise _error(where, f"is {value!r}", "expected a text")
+        raise _error(where, f"is {_shown(value)}", "expected a text")
     return value
 
 
 def _mapping(where: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
-        raise _error(where, f"is {value!r}", "expected names and values")
+        raise _error(where, f"is {_shown(value)}", "expected names and values")
     return dict(value)
 
 
 def _distance(where: str, value: Any) -> float | None:
-    return None if value == "auto" else _number(where, value)
+    return None if isinstance(value, str) and value == "auto" else _number(where, value)
 
 
 def _pivot(where: str, value: Any) -> tuple[float, ...]:
     if not isinstance(value, (list, tuple)) or len(value) != 3:
-        raise _error(where, f"is {value!r}", "expected three numbers")
+        raise _error(where, f"is {_shown(value)}", "expected three numbers")
     return tuple(_number(where, v) for v in value)
 
 
@@ -222,8 +238,8 @@ def _reg_type(where: str, value: Any) -> str:
 
 
 def _choice(where: str, value: Any, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise _error(where, f"is {value!r}", f"expected one of {list(allowed)}")
+    if not isinstance(value, str) or value not in allowed:
+        raise _error(where, f"is {_shown(value)}", f"expected one of {list(allowed)}")
     return value
 
 
@@ -232,9 +248,9 @@ def _axes(where: str, value: Any) -> PlaneAxes:
         return _choice(where, value, tuple(COORDINATES))  # type: ignore[return-value]
     try:
         matrices = torch.as_tensor(value, dtype=torch.float32)
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         matrices = torch.zeros(0)
     name = axes_of_matrices(matrices) if matrices.shape == (3, 3, 3) else None
     if name is None:
-        raise _error(where, f"is {value!r}", f"mien knows {list(COORDINATES)}")
+        raise _error(where, f"is {_shown(value)}", f"mien knows {list(COORDINATES)}")
     return name
