@@ -24,8 +24,6 @@ from mien.generator.eg3d.decoder import OsgDecoder
 from mien.generator.eg3d.generator import Eg3dGenerator
 from mien.generator.eg3d.triplanes import sample_triplanes
 from mien.generator.stylegan2.layers import ToRgb, draw_weights
-from mien.morphable.model import load_head_model
-from mien.training.heads import random_expression, random_head, render_head
 
 SEED: Final = 11
 VIEWS: Final = 40
@@ -77,6 +75,10 @@ def head_generator(cache: Path) -> tuple[Eg3dGenerator, Tensor]:
 
 def gather_surfaces() -> Surfaces:
     """Look at one head from many sides."""
+    # Only here: what measures memory should not carry the ray caster and its assets.
+    from mien.morphable.model import load_head_model
+    from mien.training.heads import random_expression, random_head, render_head
+
     rng, model = np.random.default_rng(SEED), load_head_model()
     head, expression = random_head(model, rng), random_expression(rng)
     parts: list[Surfaces] = []
@@ -115,7 +117,7 @@ def fit_planes(surfaces: Surfaces) -> dict[str, Tensor]:
     optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, [0.05, 0.01], total_steps=STEPS)
     r = config.rendering
-    for step in progress(range(STEPS), desc="fit"):
+    for _ in progress(range(STEPS), desc="fit"):
         points, signed, rgb = _drawn_points(surfaces, random)
         features = sample_triplanes(planes, points[None], box_side=r.box_side, axes=r.plane_axes)
         found = decoder(features)
@@ -126,8 +128,6 @@ def fit_planes(surfaces: Surfaces) -> dict[str, Tensor]:
         loss.backward()
         optimizer.step()
         schedule.step()
-        if step % 50 == 0:
-            print(f"\nstep {step}: {loss.item():.4f}", flush=True)
     return {"planes": planes.detach(), **decoder.state_dict()}
 
 

@@ -2,5 +2,9 @@
 
 from mien.generator.eg3d.fast.config import CAREFUL, FAST, FastConfig
 from mien.generator.eg3d.fast.renderer import FastRenderer
+from mien.generator.eg3d.fast.step import EXACT_STEP, QUICK_STEP, FastStepConfig, differentiable_render
 
-__all__ = ["CAREFUL", "FAST", "FastConfig", "FastRenderer"]
+__all__ = [
+    "CAREFUL", "EXACT_STEP", "FAST", "QUICK_STEP", "FastConfig", "FastRenderer", "FastStepConfig",
+    "differentiable_render",
+]  # fmt: skip

@@ -1,7 +1,7 @@
 """The decoder on the hidden tables: lookup, softplus and density in one go, colours apart."""
 
 # mypy: disable-error-code="no-untyped-def"
-from typing import Final
+from typing import Final, no_type_check
 
 import numpy as np
 from numba import njit
@@ -16,6 +16,7 @@ COLOUR_GAIN, COLOUR_SHIFT = np.float32(1.002), np.float32(0.001)
 
 
 @njit(inline="always", fastmath=True)
+@no_type_check
 def place(coordinate, scale, side):
     """Texel left of (or above) a coordinate in a padded table, and the fraction beyond it."""
     at = (coordinate * scale + ONE) * (HALF * side) + HALF
@@ -25,6 +26,7 @@ def place(coordinate, scale, side):
 
 
 @njit(inline="always", fastmath=True)
+@no_type_check
 def look_up(tables, pairs, point, scale, bias, hidden, slot):
     """Hidden activations (after softplus) of a point, into hidden[slot]."""
     side = np.float32(tables.shape[1] - 2)
@@ -48,6 +50,7 @@ def look_up(tables, pairs, point, scale, bias, hidden, slot):
 
 
 @njit(inline="always", fastmath=True)
+@no_type_check
 def density(hidden, slot, weight, bias):
     """Raw density from hidden activations."""
     total = ZERO
@@ -57,6 +60,7 @@ def density(hidden, slot, weight, bias):
 
 
 @njit(inline="always", fastmath=True)
+@no_type_check
 def add_colours(hidden, slot, weight, bias, share, scratch, seen):
     """Add `share` of a sample's colour features to `seen`. weight: [HIDDEN, COLOURS]."""
     for o in range(COLOURS):
@@ -72,6 +76,7 @@ def add_colours(hidden, slot, weight, bias, share, scratch, seen):
 
 
 @njit(nogil=True, fastmath=True, cache=True, error_model="numpy")
+@no_type_check
 def lattice_density(lattices, pairs, bias, weight, bias_out, first, last, out):
     """Raw density [z, y, x] for z from `first` to before `last` at the points of a lattice, from tables [table, row, column, HIDDEN] on it."""
     size = out.shape[0]

@@ -1,12 +1,15 @@
 """Half-precision numbers inside kernels: bits in, float32 out, and back. All of it vectorises."""
 
 # mypy: disable-error-code="no-untyped-def"
+from typing import no_type_check
+
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 
 @intrinsic
+@no_type_check
 def bfloat_to_float(typingctx, bits):
     """float32 of the 16 bits of a bfloat16."""
 
@@ -18,6 +21,7 @@ def bfloat_to_float(typingctx, bits):
 
 
 @intrinsic
+@no_type_check
 def float_to_bfloat(typingctx, value):
     """The 16 bits of the nearest bfloat16 (ties to even); infinities and NaN are not looked after."""
 
@@ -32,6 +36,7 @@ def float_to_bfloat(typingctx, value):
 
 
 @intrinsic
+@no_type_check
 def half_to_float(typingctx, bits):
     """float32 of the 16 bits of a float16."""
 

@@ -5,6 +5,8 @@ cells of the grid; the ray ends when hardly any light passes on; colours are dec
 """
 
 # mypy: disable-error-code="no-untyped-def"
+from typing import no_type_check
+
 import numpy as np
 from numba import njit
 
@@ -18,6 +20,7 @@ FLOOR, PDF_LEAST = np.float32(WEIGHT_FLOOR), np.float32(PDF_FLOOR)
 
 
 @njit(inline="always", fastmath=True)
+@no_type_check
 def _is_occupied(grid, limit, point):
     """Whether a point lies in a cell of the grid that may hold something; beyond the grid as at its edge."""
     size = grid.shape[0]
@@ -29,18 +32,21 @@ def _is_occupied(grid, limit, point):
 
 
 @njit(inline="always")
+@no_type_check
 def _opacity(middle, gap):
     """Opacity of a gap whose ends have this mean raw density."""
     return ONE - decayed(softplus(middle - ONE) * gap)
 
 
 @njit(inline="always")
+@no_type_check
 def _point_at(origin, direction, t, point):
     for k in range(3):
         point[k] = origin[k] + direction[k] * t
 
 
 @njit(inline="always")
+@no_type_check
 def _weigh(count, t, slots, occupied, known, sigma, ray, field, stop, weights, hidden, point):
     """Weights of the gaps of one ray; densities are found when first needed. Returns the gaps visited."""
     origin, direction = ray
@@ -66,6 +72,7 @@ def _weigh(count, t, slots, occupied, known, sigma, ray, field, stop, weights, h
 
 
 @njit(inline="always")
+@no_type_check
 def _place_fine(t, weights, coarse, fine, pdf, cdf, out):
     """Distances of the second pass: `importance_distances` at evenly spaced quantiles, for one ray."""
     bins = coarse - 3
@@ -92,6 +99,7 @@ def _place_fine(t, weights, coarse, fine, pdf, cdf, out):
 
 
 @njit(inline="always")
+@no_type_check
 def _merge(coarse, fine, t, t_fine, slots, merged):
     """All samples by distance; slots count the coarse ones first."""
     i = j = 0
@@ -105,6 +113,7 @@ def _merge(coarse, fine, t, t_fine, slots, merged):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+@no_type_check
 def march_rays(
     first_ray, last_ray, origins, directions, t_coarse, fine, field, colour, grid, limit, stop, least, together, seen, sums, used
 ):  # fmt: skip

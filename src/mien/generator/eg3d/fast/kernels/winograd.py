@@ -5,7 +5,7 @@ the usual 0, +-1, +-2. Maps are channels-last and bfloat16 (as bits).
 """
 
 # mypy: disable-error-code="no-untyped-def"
-from typing import Final
+from typing import Final, no_type_check
 
 import numpy as np
 from numba import njit
@@ -27,6 +27,7 @@ ZERO = np.float32(0)
 
 
 @njit(inline="always", fastmath=True)
+@no_type_check
 def _analyse(source, into, start, stride):
     """B^T of six rows of LANES numbers: a linear form of them per point."""
     for c in range(LANES):
@@ -44,6 +45,7 @@ def _analyse(source, into, start, stride):
 
 
 @njit(inline="always", fastmath=True)
+@no_type_check
 def _synthesise(source, into, start, stride):
     """A^T of six rows of LANES numbers, the values at the points: the four outputs."""
     for c in range(LANES):
@@ -59,6 +61,7 @@ def _synthesise(source, into, start, stride):
 
 
 @njit(nogil=True, fastmath=True, cache=True, error_model="numpy")
+@no_type_check
 def analyse_tiles(x, first_row, out):
     """Transformed patches.
 
@@ -92,6 +95,7 @@ def analyse_tiles(x, first_row, out):
 
 
 @njit(nogil=True, fastmath=True, cache=True, error_model="numpy")
+@no_type_check
 def synthesise_tiles(m, first_row, bias, clamp, to_rgb, out, rgb, keep):
     """Outputs with bias, leaky ReLU (gain sqrt 2) and clamp, and their projection to three colours.
 

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from importlib.util import find_spec
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from mien.core.camera import Rays
 from mien.generator.eg3d.fast.config import FastConfig
 from mien.generator.eg3d.fast.pieces import in_pieces
 from mien.generator.eg3d.fast.rays.base import Field, RayCast, finished, occupied
+from mien.generator.eg3d.fast.support import has_numba
 from mien.generator.eg3d.fast.tables import DecoderLayers, HiddenTables, lattice_tables
 from mien.generator.eg3d.render import RenderingConfig, coarse_distances
 
@@ -29,7 +29,7 @@ class CompiledRays:
     def supports(tables: HiddenTables, layers: DecoderLayers) -> bool:
         """Whether numba is there, the numbers are a processor's, and the decoder has the usual size."""
         fits = layers.rgb.shape == (COLOURS, HIDDEN) and bool(tables.values.abs().max() < HALF_LIMIT)
-        return find_spec("numba") is not None and tables.values.device.type == "cpu" and fits
+        return has_numba() and tables.values.device.type == "cpu" and fits
 
     def prepare(
         self, tables: HiddenTables, layers: DecoderLayers, rendering: RenderingConfig, config: FastConfig

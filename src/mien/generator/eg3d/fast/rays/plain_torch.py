@@ -41,7 +41,7 @@ class TorchRays:
             t, wanted = chosen_samples(field, rays, rendering, config)
         hidden = _hidden(field, _points(rays, t)[wanted])
         sigma = _spread(hidden @ field.layers.sigma + field.layers.sigma_bias, wanted)
-        weights = gap_weights(t, sigma)
+        weights = gap_weights(t[None], sigma[None])[0]
         zero = torch.zeros_like(weights[..., :1])
         share = (torch.cat([zero, weights], -1) + torch.cat([weights, zero], -1)) / 2
         coloured = wanted & (share.detach() > config.least_share)
@@ -63,7 +63,7 @@ def chosen_samples(
     wanted = _ends_of_gaps(field.occupancy.at(_points(rays, t)))
     hidden = _hidden(field, _points(rays, t)[wanted])
     sigma = _spread(hidden @ field.layers.sigma + field.layers.sigma_bias, wanted)
-    weights = gap_weights(t, sigma)
+    weights = gap_weights(t[None], sigma[None])[0]
     dark = (1 - weights.cumsum(-1)) < config.stop_transmittance / DARKER
     last = torch.where(dark, t[:, 1:], t.new_full((), torch.inf)).amin(-1, keepdim=True)
     if rendering.fine:

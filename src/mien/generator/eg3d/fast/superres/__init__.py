@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Final
 
-import torch
 from torch import Tensor
 
 from mien.generator.eg3d.fast.config import SuperResEngineName
@@ -11,6 +10,7 @@ from mien.generator.eg3d.fast.superres.base import SuperResEngine
 from mien.generator.eg3d.fast.superres.cached import CachedSuperRes, half_type
 from mien.generator.eg3d.fast.superres.plain import PlainSuperRes
 from mien.generator.eg3d.fast.superres.winograd import WinogradSuperRes
+from mien.generator.eg3d.fast.support import fast_bfloat16
 from mien.generator.eg3d.superres import HybridSuperRes
 
 SUPERRES_ENGINES: Final[dict[SuperResEngineName, Callable[[HybridSuperRes, Tensor], SuperResEngine]]] = {
@@ -30,8 +30,7 @@ def choose_superres(name: SuperResEngineName, network: HybridSuperRes) -> SuperR
     if WinogradSuperRes.supports(network):
         return "winograd"
     device = next(network.parameters()).device
-    fast_half = device.type != "cpu" or torch.backends.mkldnn.is_available()
-    return "half" if fast_half else "cached"
+    return "half" if device.type != "cpu" or fast_bfloat16() else "cached"
 
 
 __all__ = [

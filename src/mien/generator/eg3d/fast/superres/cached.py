@@ -44,7 +44,7 @@ def _convolved(x: Tensor, layer: StyledLayer) -> Tensor:
     if layer.kernel is None:
         x = F.conv2d(x, layer.weight, layer.bias if layer.noise is None else None, padding=1)
     else:
-        x = smooth(F.conv_transpose2d(x, layer.weight, stride=2), 4 * layer.kernel, padding=1)
+        x = smooth(F.conv_transpose2d(x, layer.weight.transpose(0, 1), stride=2), 4 * layer.kernel, padding=1)
     if layer.noise is not None:
         x += layer.noise
     if layer.noise is not None or layer.kernel is not None:
@@ -61,7 +61,11 @@ def _converted(block: StyledBlock, dtype: torch.dtype) -> StyledBlock:
 
 
 def _converted_layer(layer: StyledLayer, dtype: torch.dtype) -> StyledLayer:
-    weight = layer.weight if layer.kernel is None else layer.weight.transpose(0, 1)
-    weight = weight.to(dtype).contiguous(memory_format=torch.channels_last)
+    weight = layer.weight.to(dtype)
+    if layer.kernel is None:
+        weight = weight.contiguous(memory_format=torch.channels_last)
+    else:  # laid out as the transposed convolution wants it
+        swapped = weight.transpose(0, 1).contiguous(memory_format=torch.channels_last)
+        weight = swapped.transpose(0, 1)
     noise = None if layer.noise is None else layer.noise.to(dtype)
     return StyledLayer(weight, layer.bias.to(dtype), noise, layer.clamp, layer.kernel)

@@ -6,7 +6,6 @@ transform with bias, activation and projection to RGB (compiled). The last maps 
 
 import threading
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mien.generator.eg3d.fast.pieces import in_pieces
+from mien.generator.eg3d.fast.support import fast_bfloat16, has_numba
 from mien.generator.eg3d.fast.superres.base import StyledBlock, StyledLayer, phase_weights, styled_blocks
 from mien.generator.eg3d.superres import HybridSuperRes
 from mien.generator.eg3d.superres.base import RGB
@@ -46,13 +46,13 @@ class WinogradSuperRes:
         self.network = network
         self.blocks = styled_blocks(network, w)
         self.layers = [(tile_weights(b.conv0), tile_weights(b.conv1)) for b in self.blocks]
-        self.projections = [np.ascontiguousarray(b.rgb[:, :, 0, 0].numpy()) for b in self.blocks]
+        self.projections = [np.ascontiguousarray(b.rgb[:, :, 0, 0].detach().numpy()) for b in self.blocks]
 
     @staticmethod
     def supports(network: HybridSuperRes) -> bool:
-        """Whether numba is there, the weights are a processor's, and there is no noise."""
+        """Whether numba is there, the weights are on a processor that multiplies bfloat16, and there is no noise."""
         on_cpu = next(network.parameters()).device.type == "cpu"
-        return find_spec("numba") is not None and on_cpu and network.config.noise == "none"
+        return has_numba() and on_cpu and fast_bfloat16() and network.config.noise == "none"
 
     def __call__(self, features: Float[Tensor, "1 feature height width"]) -> Float[Tensor, "1 3 side side"]:
         """See `SuperResEngine`."""
@@ -84,7 +84,7 @@ def tile_weights(layer: StyledLayer) -> TileWeights:
     # Rows, then columns: as two products, in the order that the batched product wants.
     tiles = torch.einsum("bj,aocj->abco", g, torch.einsum("ai,ocij->aocj", g, weight))
     clamp = UNLIMITED if layer.clamp is None else layer.clamp
-    bias = np.ascontiguousarray(layer.bias.float().numpy())
+    bias = np.ascontiguousarray(layer.bias.detach().float().numpy())
     return TileWeights(tiles.flatten(0, 1).bfloat16().contiguous(), bias, clamp, scale)
 
 
