@@ -9,7 +9,6 @@ Writes results/eg3d_speed.json and docs/media/eg3d_speed.png.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -18,13 +17,19 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from eg3d_head import SWAY, head_generator
 from torch import Tensor
 from torch.nn import functional as F
 
+from eg3d_head import SWAY, head_generator
 from mien.core.atomic import atomic_path
 from mien.core.camera import Camera
-from mien.generator.eg3d.fast import EXACT_STEP, QUICK_STEP, FastRenderer, differentiable_render
+from mien.generator.eg3d.fast import (
+    EXACT_STEP,
+    QUICK_STEP,
+    FastRenderer,
+    FastStepConfig,
+    differentiable_render,
+)
 from mien.generator.eg3d.generator import Eg3dGenerator
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -32,8 +37,12 @@ CACHE: Final = ROOT / "runs" / "eg3d_speed" / "head.safetensors"
 VIEWS: Final = ((0.0, 0.0), (0.3, 0.1), (-0.4, 0.15))
 """Yaw and pitch in radians."""
 STEP_SEEDS: Final = (0, 1)
-WINOGRAD_GFLOP: Final = 2 * 36 * (1024 * 32 * 1024 + 4096 * 256 * 256 + 4096 * 256 * 512 + 16384 * 128**2) / 1e9
-DIRECT_GFLOP: Final = 2 * 9 * (128**2 * 32 * 256 + 256**2 * 256**2 + 256**2 * 256 * 128 + 512**2 * 128**2) / 1e9
+WINOGRAD_GFLOP: Final = (
+    2 * 36 * (1024 * 32 * 1024 + 4096 * 256 * 256 + 4096 * 256 * 512 + 16384 * 128**2) / 1e9
+)
+DIRECT_GFLOP: Final = (
+    2 * 9 * (128**2 * 32 * 256 + 256**2 * 256**2 + 256**2 * 256 * 128 + 512**2 * 128**2) / 1e9
+)
 DENSITY_FLOP: Final = 2 * 64 * (4 * 2 + 1) + 64 * 34
 """Lookup in two tables, softplus (34 operations each) and density of a sample."""
 COLOUR_FLOP: Final = 2 * 64 * 32 + 32 * 24
@@ -54,12 +63,13 @@ def main() -> None:
         fast = FastRenderer(generator, planes, w)
         for _ in range(3):
             fast.render(view(0.3, 0.1))
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        status = Path("/proc/self/status").read_text()  # getrusage would count the parent's memory too
+        print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
         return
     result: dict[str, Any] = {
         "threads": options.threads,
         "torch": torch.__version__,
-        "generator": "full size, 512 px; planes and decoder fitted to a rendered head, random super-resolution",
+        "generator": "full size, 512 px; planes and decoder fitted to a rendered head, the rest random",
         "machine_gflops": machine_speed(),
         "frame": frame_speed(generator, planes, w, options.repeats),
         "memory_mib": memory(options.threads),
@@ -185,22 +195,18 @@ def step_speed(generator: Eg3dGenerator, planes: Tensor) -> list[dict[str, Any]]
         with torch.no_grad():
             picture = generator.render(planes_of(other), other, view(0.1, 0.0))
             target = F.interpolate(picture.image, size=256, mode="area")
-        plain, wall, cpu = timed(
-            lambda: gradient(lambda w: generator.render(planes_of(w), w, camera).image)
-        )
+        plain, wall, cpu = timed(lambda: gradient(lambda w: generator.render(planes_of(w), w, camera).image))
         entry: dict[str, Any] = {"seed": seed, "plain": {"wall_s": wall, "processor_s": cpu}}
         for name, config in fast.items():
-            runs = []
-            for _ in range(3 if name == "quick" else 1):
-                runs.append(
-                    timed(
-                        lambda c=config: gradient(  # type: ignore[misc]
-                            lambda w: differentiable_render(
-                                generator, w, camera, config=c, planes_of=planes_of
-                            ).image
-                        )
+
+            def step(config: FastStepConfig = config) -> Tensor:
+                return gradient(
+                    lambda w: (
+                        differentiable_render(generator, w, camera, config=config, planes_of=planes_of).image
                     )
                 )
+
+            runs = [timed(step) for _ in range(3 if name == "quick" else 1)]
             entry[name] = {
                 "wall_s": min(r[1] for r in runs),
                 "processor_s": min(r[2] for r in runs),
@@ -215,15 +221,18 @@ def step_speed(generator: Eg3dGenerator, planes: Tensor) -> list[dict[str, Any]]
 @torch.no_grad()
 def draw(generator: Eg3dGenerator, planes: Tensor, w: Tensor, result: dict[str, Any]) -> None:
     """The pictures side by side, their difference, and the times."""
-    import matplotlib
+    import matplotlib as mpl
 
-    matplotlib.use("Agg")
+    mpl.use("Agg")
     from matplotlib import pyplot as plt
 
     fast, frame = FastRenderer(generator, planes, w), result["frame"]
     figure, axes = plt.subplots(2, 4, figsize=(14, 7.2), width_ratios=(1, 1, 1, 1.1))
     for row, (yaw, pitch) in enumerate(VIEWS[:2]):
-        plain, quick = generator.render(planes, w, view(yaw, pitch)).image, fast.render(view(yaw, pitch)).image
+        plain, quick = (
+            generator.render(planes, w, view(yaw, pitch)).image,
+            fast.render(view(yaw, pitch)).image,
+        )
         difference = (quick - plain).abs() * 8 - 1
         titles = ("reference", f"fast, {psnr(quick, plain):.1f} dB", "difference × 8")
         for axis, image, title in zip(axes[row], (plain, quick, difference), titles, strict=False):

@@ -27,7 +27,7 @@ class FastConfig:
     """"compiled" needs numba and a processor; "auto" takes it where it can."""
     superres: SuperResEngineName = "auto"
     """"plain": the network itself; "cached": float32 with weights made once per latent; "half": the same in
-    bfloat16 (processor) or float16 (GPU); "winograd": bfloat16 products in Winograd's domain (needs numba)."""
+    bfloat16 (processor) or float16 (GPU); "winograd": bfloat16 products in Winograd's domain (numba)."""
 
 
 FAST: Final = FastConfig()

@@ -44,9 +44,7 @@ def cells_above(density: Float[Tensor, "z1 y1 x1"], threshold: float) -> Bool[Te
     return near > threshold
 
 
-def lattice_density(
-    tables: HiddenTables, layers: DecoderLayers, cells: int
-) -> Float[Tensor, "z1 y1 x1"]:
+def lattice_density(tables: HiddenTables, layers: DecoderLayers, cells: int) -> Float[Tensor, "z1 y1 x1"]:
     """Raw density at `cells` + 1 lattice points along each side, from -limit to limit."""
     lattices = lattice_tables(tables, cells)
     axes_of = {2: "z", 1: "y", 0: "x"}

@@ -20,7 +20,8 @@ class FastRenderer:
     """Renders planes with one style, as `Eg3dGenerator.render` does without random numbers, but faster.
 
     Tables, occupancy grid and styled weights are made at the first picture and again whenever the planes, the
-    latent or the generator's weights have been changed in place or replaced. No gradients: see `differentiable_render`.
+    latent or the generator's weights have been changed in place or replaced. For gradients there is
+    `differentiable_render`.
     """
 
     def __init__(
@@ -31,10 +32,6 @@ class FastRenderer:
         *,
         config: FastConfig = FAST,
     ) -> None:
-        if len(planes) != 1 or len(w) != 1:
-            raise ValueError(
-                f"There are {len(planes)} sets of planes and {len(w)} latents; a renderer is for one of each."
-            )
         self.generator, self.planes, self.w, self.config = generator, planes, w, config
         self.last_cast: RayCast | None = None
         """Of the last picture: how many samples were decoded."""

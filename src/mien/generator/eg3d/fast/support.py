@@ -11,6 +11,6 @@ def has_numba() -> bool:
 
 
 def fast_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 by itself. Elsewhere it is emulated and slower than float32."""
+    """Whether the processor multiplies bfloat16 itself; elsewhere it is emulated, slower than float32."""
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return torch.backends.mkldnn.is_available() and supported is not None and bool(supported())

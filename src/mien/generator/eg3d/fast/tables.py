@@ -106,5 +106,3 @@ def lattice_tables(tables: HiddenTables, cells: int) -> Float[Tensor, "table row
     maps = tables.values.permute(0, 3, 1, 2)
     found = F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=True)
     return found.permute(0, 2, 3, 1).contiguous()
-
-

@@ -78,7 +78,10 @@ def add_colours(hidden, slot, weight, bias, share, scratch, seen):
 @njit(nogil=True, fastmath=True, cache=True, error_model="numpy")
 @no_type_check
 def lattice_density(lattices, pairs, bias, weight, bias_out, first, last, out):
-    """Raw density [z, y, x] for z from `first` to before `last` at the points of a lattice, from tables [table, row, column, HIDDEN] on it."""
+    """Raw density [z, y, x] at the points of a lattice, for z from `first` to before `last`.
+
+    lattices: [table, row, column, HIDDEN], the tables at the lattice's coordinates.
+    """
     size = out.shape[0]
     index = np.empty(3, np.int64)
     for z in range(first, last):
@@ -92,9 +95,7 @@ def lattice_density(lattices, pairs, bias, weight, bias_out, first, last, out):
                     a, b = index[pairs[0, 1]], index[pairs[0, 0]]
                     d, e = index[pairs[1, 1]], index[pairs[1, 0]]
                     for c in range(HIDDEN):
-                        total += weight[c] * softplus(
-                            lattices[0, a, b, c] + lattices[1, d, e, c] + bias[c]
-                        )
+                        total += weight[c] * softplus(lattices[0, a, b, c] + lattices[1, d, e, c] + bias[c])
                 else:
                     a, b = index[pairs[0, 1]], index[pairs[0, 0]]
                     d, e = index[pairs[1, 1]], index[pairs[1, 0]]

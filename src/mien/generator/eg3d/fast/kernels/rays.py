@@ -115,7 +115,8 @@ def _merge(coarse, fine, t, t_fine, slots, merged):
 @njit(nogil=True, cache=True, error_model="numpy")
 @no_type_check
 def march_rays(
-    first_ray, last_ray, origins, directions, t_coarse, fine, field, colour, grid, limit, stop, least, together, seen, sums, used
+    first_ray, last_ray, origins, directions, t_coarse, fine, field, colour, grid, limit, stop, least,
+    together, seen, sums, used
 ):  # fmt: skip
     """Composite the rays from `first_ray` to before `last_ray`.
 

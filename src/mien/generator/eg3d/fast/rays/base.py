@@ -56,8 +56,8 @@ def occupied(
     density: Float[Tensor, "z1 y1 x1"], limit: float, rendering: RenderingConfig, config: FastConfig
 ) -> Occupancy:
     """The grid of what can be seen, from a lattice of raw densities."""
-    known = rendering.near is not None and rendering.far is not None
-    length = rendering.far - rendering.near if known else 3**0.5 * rendering.box_side
+    near, far = rendering.near, rendering.far
+    length = 3**0.5 * rendering.box_side if near is None or far is None else far - near
     return Occupancy(cells_above(density, empty_density(config.empty_opacity, length)), limit)
 
 

@@ -73,7 +73,8 @@ class CompiledRays:
             march_rays(
                 first, min(first + PIECE_RAYS, count), origins, directions, distances, fine, lookup,
                 colour, cells, np.float32(tables.limit), np.float32(config.stop_transmittance),
-                np.float32(config.least_share), np.float32(config.decoded_together), seen.numpy(), sums.numpy(), used.numpy(),
+                np.float32(config.least_share), np.float32(config.decoded_together),
+                seen.numpy(), sums.numpy(), used.numpy(),
             )  # fmt: skip
 
         in_pieces(some, range(0, count, PIECE_RAYS))

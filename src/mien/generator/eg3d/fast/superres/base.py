@@ -52,8 +52,8 @@ def styled_blocks(network: HybridSuperRes, w: Float[Tensor, "1 w"]) -> list[Styl
     """Both blocks; noise is that of the network's settings. Raises ValueError if that is random."""
     if network.config.noise == "random":
         raise ValueError(
-            "The super-resolution draws random noise for every image, so its weights are not all that counts; "
-            "use the plain engine."
+            "The super-resolution draws random noise for every image, so its weights are not all that "
+            "counts; use the plain engine."
         )
     noisy = network.config.noise == "const"
     blocks = (network.get_submodule(f"block{index}") for index in range(len(network.widths)))
@@ -92,7 +92,7 @@ def phase_weights(
 ) -> Float[Tensor, "outputs4 inputs 3 3"]:
     """The transposed convolution and the low-pass filter after it as four plain 3 x 3 convolutions.
 
-    Output pixel (2 y + a, 2 x + b) is output channel o of phase (a, b), which is channel (2 a + b) * outputs + o.
+    Channel o of output pixel (2 y + a, 2 x + b) is channel (2 a + b) * outputs + o of pixel (y, x).
     """
     filters = 4 * kernel.to(weight).flip((0, 1))
     both = F.conv2d(F.pad(weight.flatten(0, 1)[:, None], (3, 3, 3, 3)), filters[None, None])

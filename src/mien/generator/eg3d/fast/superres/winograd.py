@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mien.generator.eg3d.fast.pieces import in_pieces
-from mien.generator.eg3d.fast.support import fast_bfloat16, has_numba
 from mien.generator.eg3d.fast.superres.base import StyledBlock, StyledLayer, phase_weights, styled_blocks
+from mien.generator.eg3d.fast.support import fast_bfloat16, has_numba
 from mien.generator.eg3d.superres import HybridSuperRes
 from mien.generator.eg3d.superres.base import RGB
 from mien.generator.stylegan2.layers import limited
@@ -50,7 +50,7 @@ class WinogradSuperRes:
 
     @staticmethod
     def supports(network: HybridSuperRes) -> bool:
-        """Whether numba is there, the weights are on a processor that multiplies bfloat16, and there is no noise."""
+        """Whether numba is there, the processor multiplies bfloat16, and there is no noise."""
         on_cpu = next(network.parameters()).device.type == "cpu"
         return has_numba() and on_cpu and fast_bfloat16() and network.config.noise == "none"
 
@@ -59,9 +59,7 @@ class WinogradSuperRes:
         features = self.network._resized(features).float()
         image = features[:, :RGB]
         maps = to_bits(features[0].permute(1, 2, 0))
-        for block, (conv0, conv1), projection in zip(
-            self.blocks, self.layers, self.projections, strict=True
-        ):
+        for block, (conv0, conv1), projection in zip(self.blocks, self.layers, self.projections, strict=True):
             maps, _ = convolve_tiles(maps, conv0)
             last = block is self.blocks[-1]
             maps, rgb = convolve_tiles(maps, conv1, to_rgb=projection, keep=not last)
@@ -89,11 +87,10 @@ def tile_weights(layer: StyledLayer) -> TileWeights:
 
 
 def weight_transform() -> Float[Tensor, "6 3"]:
-    """Winograd's G: a kernel's values at the points 0, +-2/3, +-3/2 and infinity, each divided by its norm."""
+    """Winograd's G: a kernel's values at 0, +-2/3, +-3/2 and infinity, each divided by its norm."""
     a, b = 2 / 3, 3 / 2
-    points, norms = [0.0, a, -a, b, -b], []
-    for p in points:
-        norms.append(np.prod([p - q for q in points if q != p]))
+    points = [0.0, a, -a, b, -b]
+    norms = [np.prod([p - q for q in points if q != p]) for p in points]
     rows = [[1 / n, p / n, p * p / n] for p, n in zip(points, norms, strict=True)]
     return torch.tensor([*rows, [0.0, 0.0, 1.0]], dtype=torch.float64)
 
