@@ -1,0 +1,4 @@
+"""Kernels compiled by numba, for processors. Import them only where numba is installed (extra `fast`).
+
+`no_type_check` keeps run-time shape checks, which numba cannot compile, away from them.
+"""
