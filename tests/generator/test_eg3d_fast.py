@@ -37,7 +37,7 @@ from mien.generator.stylegan2.layers import FullyConnected, draw_weights
 from mien.generator.stylegan2.resample import low_pass, smooth
 
 compiled = pytest.param(
-    "compiled", marks=pytest.mark.skipif(not has_numba(), reason="numba (extra `fast`) is not installed")
+    "compiled", marks=pytest.mark.skipif(not has_numba(), reason="numba is not installed")
 )
 CAMERA = Camera.orbit(0.3, 0.1)
 SIDE = 24
@@ -127,6 +127,21 @@ def test_fast_rays_are_close(generator: Eg3dGenerator, planes: Tensor, w: Tensor
     plain = generator.render_raw(planes, CAMERA)
     assert psnr(features, plain.features) > 42
     assert float((alpha - plain.alpha).abs().mean()) < 2e-3
+
+
+def test_bent_rays_are_close(generator: Eg3dGenerator, planes: Tensor, w: Tensor) -> None:
+    def bend(points: Tensor) -> Tensor:
+        return points * torch.tensor([1.0, 1.3, 1.0]) + 0.05 * torch.sin(9 * points[..., :1])
+
+    fast = FastRenderer(generator, planes, w)
+    straight, _, _ = fast.render_raw(CAMERA)
+    features, _, alpha = fast.render_raw(CAMERA, warp=bend)
+    plain = generator.render_raw(planes, CAMERA, warp=bend)
+    assert psnr(features, plain.features) > 42
+    assert float((alpha - plain.alpha).abs().mean()) < 2e-3
+    assert psnr(features, straight) < 30  # it is bent indeed
+    careful = FastRenderer(generator, planes, w, config=replace(CAREFUL, grid=64))
+    assert psnr(careful.render_raw(CAMERA, warp=bend)[0], plain.features) > 65
 
 
 @pytest.mark.parametrize("engine", ["torch", compiled])

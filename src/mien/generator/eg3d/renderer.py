@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mien.core.camera import Camera
+from mien.generator.eg3d.fast import FastRenderer
 from mien.generator.eg3d.generator import Eg3dGenerator, Eg3dRender, Warp
 
 
@@ -38,9 +39,11 @@ def eg3d_renderer(
     generator: Eg3dGenerator,
     w: Float[Tensor, "1 layer w"],
     planes: Float[Tensor, "1 3 channel y x"] | None = None,
+    *,
+    exact: bool = False,
 ) -> Eg3dRenderer:
-    """A renderer of the person `w`; `planes` spares making them again."""
+    """A renderer of the person `w`: the fast path, or the `exact` reference. `planes` spares making them."""
     if planes is None:
         with torch.no_grad():
             planes = generator.planes(w)
-    return PlainRenderer(generator, w, planes)
+    return PlainRenderer(generator, w, planes) if exact else FastRenderer(generator, planes, w)

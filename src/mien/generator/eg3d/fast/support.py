@@ -6,7 +6,7 @@ import torch
 
 
 def has_numba() -> bool:
-    """Whether compiled kernels can be used (extra `fast`)."""
+    """Whether compiled kernels can be used."""
     return find_spec("numba") is not None
 
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from mien.generator.eg3d.fast.config import RayEngineName
-from mien.generator.eg3d.fast.rays.base import Field, RayCast, RayEngine
+from mien.generator.eg3d.fast.rays.base import Field, RayCast, RayEngine, Warp
 from mien.generator.eg3d.fast.rays.compiled import CompiledRays
 from mien.generator.eg3d.fast.rays.plain_torch import TorchRays
 from mien.generator.eg3d.fast.tables import DecoderLayers, HiddenTables
@@ -18,4 +18,4 @@ def choose_rays(name: RayEngineName, tables: HiddenTables, layers: DecoderLayers
     return "compiled" if CompiledRays.supports(tables, layers) else "torch"
 
 
-__all__ = ["RAY_ENGINES", "CompiledRays", "Field", "RayCast", "RayEngine", "TorchRays", "choose_rays"]
+__all__ = ["RAY_ENGINES", "CompiledRays", "Field", "RayCast", "RayEngine", "TorchRays", "Warp", "choose_rays"]

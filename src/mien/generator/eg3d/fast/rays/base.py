@@ -1,5 +1,6 @@
 """What an engine for rays is: the two passes of the reference, without what cannot be seen."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -12,6 +13,9 @@ from mien.generator.eg3d.fast.config import FastConfig
 from mien.generator.eg3d.fast.occupancy import Occupancy, cells_above, empty_density
 from mien.generator.eg3d.fast.tables import DecoderLayers, HiddenTables
 from mien.generator.eg3d.render import RenderingConfig
+
+Warp = Callable[[Tensor], Tensor]
+"""World points [1, point, 3] of a frame to where they lie in the field."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from mien.core.camera import Rays
 from mien.generator.eg3d.decoder import MARGIN
 from mien.generator.eg3d.fast.config import FastConfig
 from mien.generator.eg3d.fast.occupancy import lattice_density
-from mien.generator.eg3d.fast.rays.base import Field, RayCast, finished, occupied
+from mien.generator.eg3d.fast.rays.base import Field, RayCast, Warp, finished, occupied
 from mien.generator.eg3d.fast.tables import DecoderLayers, HiddenTables, looked_up
 from mien.generator.eg3d.march import gap_weights
 from mien.generator.eg3d.render import RenderingConfig, coarse_distances
@@ -35,11 +35,19 @@ class TorchRays:
             density = lattice_density(tables, layers, config.grid)
         return Field(tables, layers, occupied(density, tables.limit, rendering, config))
 
-    def cast(self, field: Field, rays: Rays, rendering: RenderingConfig, config: FastConfig) -> RayCast:
-        """Gradients flow to the tables through the samples that count."""
+    def cast(
+        self,
+        field: Field,
+        rays: Rays,
+        rendering: RenderingConfig,
+        config: FastConfig,
+        warp: Warp | None = None,
+    ) -> RayCast:
+        """Gradients flow to the tables through the samples that count; `warp` carries every sample into the
+        field first."""
         with torch.no_grad():
-            t, wanted = chosen_samples(field, rays, rendering, config)
-        hidden = _hidden(field, _points(rays, t)[wanted])
+            t, points, wanted = chosen_samples(field, rays, rendering, config, warp)
+        hidden = _hidden(field, points[wanted])
         sigma = _spread(hidden @ field.layers.sigma + field.layers.sigma_bias, wanted)
         weights = gap_weights(t[None], sigma[None])[0]
         zero = torch.zeros_like(weights[..., :1])
@@ -56,12 +64,13 @@ class TorchRays:
 
 
 def chosen_samples(
-    field: Field, rays: Rays, rendering: RenderingConfig, config: FastConfig
-) -> tuple[Float[Tensor, "ray sample"], Bool[Tensor, "ray sample"]]:
-    """Distances of all samples of both passes, and which of them can count."""
+    field: Field, rays: Rays, rendering: RenderingConfig, config: FastConfig, warp: Warp | None = None
+) -> tuple[Float[Tensor, "ray sample"], Float[Tensor, "ray sample 3"], Bool[Tensor, "ray sample"]]:
+    """Distances of all samples of both passes, where in the field they are, and which of them can count."""
     t = coarse_distances(Rays(rays.origins[None], rays.directions[None]), rendering)[0]
-    wanted = _ends_of_gaps(field.occupancy.at(_points(rays, t)))
-    hidden = _hidden(field, _points(rays, t)[wanted])
+    points = _points(rays, t, warp)
+    wanted = _ends_of_gaps(field.occupancy.at(points))
+    hidden = _hidden(field, points[wanted])
     sigma = _spread(hidden @ field.layers.sigma + field.layers.sigma_bias, wanted)
     weights = gap_weights(t[None], sigma[None])[0]
     dark = (1 - weights.cumsum(-1)) < config.stop_transmittance / DARKER
@@ -70,9 +79,11 @@ def chosen_samples(
         count = math.ceil(rendering.fine * config.fine_share)
         u = torch.linspace(0, 1, count, dtype=t.dtype, device=t.device).expand(1, len(t), count)
         t_fine = importance_distances(t[None], weights[None], u)[0]
-        t = torch.sort(torch.cat([t, t_fine], -1), -1).values
-        wanted = _ends_of_gaps(field.occupancy.at(_points(rays, t)))
-    return t, wanted & (t <= last)
+        points = torch.cat([points, _points(rays, t_fine, warp)], 1)
+        t, order = torch.sort(torch.cat([t, t_fine], -1), -1)
+        points = points.gather(1, order[..., None].expand_as(points))
+        wanted = _ends_of_gaps(field.occupancy.at(points))
+    return t, points, wanted & (t <= last)
 
 
 DARKER = 10
@@ -87,8 +98,9 @@ def _ends_of_gaps(occupied: Bool[Tensor, "ray sample"]) -> Bool[Tensor, "ray sam
     return wanted
 
 
-def _points(rays: Rays, t: Tensor) -> Tensor:
-    return rays.origins[:, None] + rays.directions[:, None] * t[..., None]
+def _points(rays: Rays, t: Tensor, warp: Warp | None = None) -> Tensor:
+    points = rays.origins[:, None] + rays.directions[:, None] * t[..., None]
+    return points if warp is None else warp(points.reshape(1, -1, 3)).view(points.shape)
 
 
 def _hidden(field: Field, points: Tensor) -> Tensor:
