@@ -18,6 +18,7 @@ from mien.core.camera import Camera, Rays
 from mien.generator.eg3d.fast.config import FastConfig
 from mien.generator.eg3d.fast.rays import TorchRays
 from mien.generator.eg3d.fast.superres.cached import half_type
+from mien.generator.eg3d.fast.support import fast_bfloat16
 from mien.generator.eg3d.fast.tables import decoder_layers, hidden_tables
 from mien.generator.eg3d.generator import RGB, Eg3dGenerator, Eg3dRender
 from mien.generator.eg3d.rays import camera_rays
@@ -105,8 +106,9 @@ def _enhanced(network: HybridSuperRes, features: Tensor, w: Tensor) -> Tensor:
 
 @contextmanager
 def half_convolutions(device: torch.device, half: bool) -> Iterator[None]:
-    """Convolutions in half precision where their inputs are float32."""
-    with torch.autocast(device.type, dtype=half_type(device), enabled=half):
+    """Convolutions in half precision, if wanted and if the device is fast with it."""
+    enabled = half and (device.type != "cpu" or fast_bfloat16())
+    with torch.autocast(device.type, dtype=half_type(device), enabled=enabled):
         yield
 
 
