@@ -22,7 +22,7 @@ format: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt scripts/system_libraries.sh
 	sh scripts/system_libraries.sh
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,eval,fast]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,eval]'
 	touch $@
 
 clean:
