@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mien.core.camera import Camera
+from mien.generator.eg3d.fast import differentiable_planes
 from mien.generator.eg3d.generator import Eg3dGenerator
 from mien.inversion.eg3d.cost import CostConfig, Target, image_cost
 from mien.inversion.eg3d.descent import DescentConfig, Kept, descend
@@ -75,7 +76,7 @@ def find_w(
         random = torch.Generator().manual_seed(seed * 1_000_003 + step)
         share = max(0.0, 1 - step / config.steps / config.noise_until)
         noise = torch.randn(w.shape, generator=random).to(w) * (start.deviation * config.noise * share**2)
-        planes = generator.planes(w + noise)
+        planes = differentiable_planes(generator, w + noise)
         raw = generator.render_raw(
             planes, camera, neural_resolution=config.side_px, samples=config.samples, random=random
         )

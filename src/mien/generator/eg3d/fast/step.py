@@ -67,8 +67,7 @@ def differentiable_render(
     too. The generator's weights should not require gradients, or they get some.
     """
     side = config.neural_resolution or generator.config.neural_resolution
-    with scaled_maps(generator), half_convolutions(w.device, config.half):
-        planes = (planes_of or generator.planes)(w).float()
+    planes = differentiable_planes(generator, w, planes_of=planes_of, half=config.half)
     features, depth, alpha = _cast(generator, planes, camera, side, config.rays)
     with scaled_maps(generator), half_convolutions(w.device, config.half):
         last = generator.backbone.layered(w)[:, -1]
@@ -77,6 +76,18 @@ def differentiable_render(
         else:
             image = _enhanced(generator.superresolution, features, last)
     return Eg3dRender(image.float(), features[:, :RGB], depth, features, alpha)
+
+
+def differentiable_planes(
+    generator: Eg3dGenerator,
+    w: Float[Tensor, "1 *layer w"],
+    *,
+    planes_of: PlanesOf | None = None,
+    half: bool = True,
+) -> Float[Tensor, "1 3 channel y x"]:
+    """Planes of one latent, with gradients to w only; see `differentiable_render`."""
+    with scaled_maps(generator), half_convolutions(w.device, half):
+        return (planes_of or generator.planes)(w).float()
 
 
 def _cast(
