@@ -21,7 +21,7 @@ class FastConfig:
     """Colours of samples that weigh less than this are left out."""
     decoded_together: float = 0.06
     """Neighbouring samples share one colour until their weights add up to more than this."""
-    fine_share: float = 0.5
+    fine_share: float = 0.35
     """Share of the reference's second-pass samples that are placed; 1 puts them where it does."""
     rays: RayEngineName = "auto"
     """"compiled" needs numba and a processor; "auto" takes it where it can."""

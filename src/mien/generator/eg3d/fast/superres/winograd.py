@@ -5,6 +5,8 @@ transform with bias, activation and projection to RGB (compiled). The last maps 
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +26,9 @@ STRIP_TILES = 256
 TILE, POINTS, LANES = 4, 36, 16
 UNLIMITED = 3e38
 NO_RGB = np.zeros((3, 0), np.float32)
-_kept = threading.local()
+MOST_KEPT = 8
+_free: list[Tensor] = []
+_lock = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,25 +118,32 @@ def convolve_tiles(
 
     def strip(first: int) -> None:
         tiles = min(rows, down - first) * across
-        patches = _scratch("patches", (POINTS, tiles, inputs))
-        analyse_tiles(maps, first, bits_of(patches))
-        products = torch.bmm(patches, layer.weight, out=_scratch("products", (POINTS, tiles, outputs)))
-        synthesise_tiles(
-            bits_of(products), first, layer.bias, np.float32(layer.clamp), to_rgb, out, rgb, keep
-        )
+        shapes = ((POINTS, tiles, inputs), (POINTS, tiles, outputs))
+        with _borrowed(shapes[0]) as patches, _borrowed(shapes[1]) as products:
+            analyse_tiles(maps, first, bits_of(patches))
+            torch.bmm(patches, layer.weight, out=products)
+            synthesise_tiles(
+                bits_of(products), first, layer.bias, np.float32(layer.clamp), to_rgb, out, rgb, keep
+            )
 
     in_pieces(strip, range(0, down, rows))
     return out, rgb
 
 
-def _scratch(name: str, shape: tuple[int, int, int]) -> Tensor:
-    """Memory that a thread keeps from strip to strip; fresh pages cost more than what is written in them."""
+@contextmanager
+def _borrowed(shape: tuple[int, int, int]) -> Iterator[Tensor]:
+    """A bfloat16 tensor in memory that is kept: fresh pages cost more than what is written in them."""
     size = shape[0] * shape[1] * shape[2]
-    kept = getattr(_kept, name, None)
-    if kept is None or len(kept) < size:
+    with _lock:
+        kept = next((_free.pop(i) for i, x in enumerate(_free) if size <= len(x) <= 2 * size), None)
+    if kept is None:
         kept = torch.empty(size, dtype=torch.bfloat16)
-        setattr(_kept, name, kept)
-    return kept[:size].view(shape)
+    try:
+        yield kept[:size].view(shape)
+    finally:
+        with _lock:
+            _free.append(kept)
+            del _free[:-MOST_KEPT]
 
 
 def to_bits(x: Tensor) -> np.ndarray:
