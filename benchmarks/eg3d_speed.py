@@ -4,7 +4,8 @@
 
 Both are timed in turn in one process, with planes and styled weights cached for the fast path; the best of
 the repeats counts. Processor seconds are given too, as they do not depend on what else the machine does.
-Writes results/eg3d_speed.json and docs/media/eg3d_speed.png.
+Writes results/eg3d_speed.json (an entry per number of threads) and docs/media/eg3d_speed.png. On a busy
+machine only one thread gives steady numbers: threads that wait for one another spin.
 """
 
 import argparse
@@ -77,8 +78,11 @@ def main() -> None:
     if not options.skip_step:
         result["step"] = step_speed(generator, planes)
     print(json.dumps(result, indent=1))
-    with atomic_path(ROOT / "benchmarks" / "results" / "eg3d_speed.json") as path:
-        path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    file = ROOT / "benchmarks" / "results" / "eg3d_speed.json"
+    results = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    with atomic_path(file) as path:
+        results[f"threads_{options.threads}"] = result
+        path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     draw(generator, planes, w, result)
 
 
