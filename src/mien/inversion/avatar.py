@@ -8,12 +8,12 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from mien.core.checkpoint import read_safetensors, require_keys, write_safetensors
-from mien.core.errors import CheckpointError
+from mien.core.checkpoint import read_safetensors, write_safetensors
 from mien.generator.decoder import OUTPUTS
 from mien.inversion.hair import LEVELS
 from mien.inversion.invert import Inversion
 from mien.inversion.residual import SIZE
+from mien.inversion.soundness import provenance_of, require_sound
 from mien.morphable.crop import CropRegion
 from mien.morphable.fit import FaceFit, orbit_camera
 
@@ -84,11 +84,8 @@ def load_avatar(path: Path) -> Avatar:
     """Read an avatar; CheckpointError says what is wrong with a file that is none."""
     checkpoint = read_safetensors(path, kind=KIND)
     t, header = checkpoint.tensors, checkpoint.header
-    _require_sound(t, path)
-    if not isinstance(header.get("provenance"), dict):
-        raise CheckpointError(
-            f"{path} has no provenance in its header; make the avatar again with `mien invert`."
-        )
+    require_sound(t, _FIXED, path)
+    provenance = provenance_of(header, path)
     x, y, side = t["crop"].tolist()
     R = t["R_camera_head"]
     fit = FaceFit(
@@ -99,27 +96,7 @@ def load_avatar(path: Path) -> Avatar:
     inversion = Inversion(t["w"], t["residual"].float(), t["hair_height"], t["expression"])
     pictures = (t["photo"], t["alpha"], t["plate"], t["background"])
     response = (t["response_values"], t["response_crosstalk"])
-    return Avatar(inversion, fit, *pictures, *response, header["provenance"])
-
-
-def _require_sound(tensors: dict[str, Tensor], path: Path) -> None:
-    """Names, shapes, types and finite numbers, or CheckpointError."""
-    photo = tensors.get("photo")
-    height, width = photo.shape[:2] if photo is not None and photo.ndim == 3 else (None, None)
-    size: dict[str, tuple[int | None, ...]] = dict.fromkeys(
-        ("photo", "plate", "background"), (height, width, 3)
-    )
-    require_keys(tensors, _FIXED | size | {"alpha": (height, width)}, source=str(path))
-    for name, tensor in tensors.items():
-        picture = name in size or name == "alpha"
-        if picture != (tensor.dtype == torch.uint8) or not (picture or tensor.is_floating_point()):
-            raise CheckpointError(
-                f"{path} holds {name} as {tensor.dtype}, which mien does not write; invert the photo again."
-            )
-        if not picture and not bool(tensor.isfinite().all()):
-            raise CheckpointError(
-                f"{path} holds numbers in {name} that are not finite; it is damaged: invert the photo again."
-            )
+    return Avatar(inversion, fit, *pictures, *response, provenance)
 
 
 def frame_size(avatar: Avatar) -> tuple[int, int]:

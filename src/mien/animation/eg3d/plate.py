@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from mien.animation.plate import MOVED, moving_weight, nearest_index, smoothstep
 from mien.generator.eg3d.generator import Eg3dRender
 from mien.inversion.eg3d.avatar import Placement
+from mien.inversion.residual import blurred
 from mien.morphable.crop import CropRegion
 from mien.tracking.background import inpaint_background
 
@@ -76,5 +77,4 @@ def _neck_weight(place: Placement, out: Eg3dRender, chin_y: float) -> Float[Tens
     weight = moving_weight(place.to_head(rays.origins + rays.directions * filled[..., None]), chin_y)
     radius = max(round(BEYOND * len(met)), 1)
     near = F.max_pool2d((met > COVERED).float()[None, None], 2 * radius + 1, 1, radius)[0, 0]
-    soft = F.avg_pool2d(near[None, None], 2 * radius + 1, 1, radius, count_include_pad=False)[0, 0]
-    return weight * soft
+    return weight * blurred(near[None], 2 * radius)[0]

@@ -70,17 +70,10 @@ def list_() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(model: str, as_json: bool) -> None:
     """Print where MODEL (a name in the folder, or a file) comes from, and how it is built and rendered."""
-    import json
-
+    from mien.apps.facts import echo_facts
     from mien.generator.official.library import find_model, model_facts
 
-    facts = model_facts(find_model(model))
-    if as_json:
-        click.echo(json.dumps(facts, indent=2))
-        return
-    width = max(len(name) for name in facts)
-    for name, value in facts.items():
-        click.echo(f"{name:<{width}}  {value}")
+    echo_facts(model_facts(find_model(model)), as_json=as_json)
 
 
 @command.command()

@@ -10,10 +10,11 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from mien.core.camera import Camera
-from mien.core.checkpoint import read_safetensors, require_keys, write_safetensors
+from mien.core.checkpoint import read_safetensors, write_safetensors
 from mien.core.errors import CheckpointError
 from mien.inversion.eg3d.invert import Eg3dInversion
 from mien.inversion.eg3d.tuning import RESIDUAL
+from mien.inversion.soundness import provenance_of, require_sound
 from mien.morphable.crop import CropRegion
 from mien.morphable.eg3d.alignment import Eg3dAlignment
 
@@ -134,12 +135,10 @@ def load_eg3d_avatar(path: Path) -> Eg3dAvatar:
     """Read an avatar; CheckpointError says what is wrong with a file that is none."""
     checkpoint = read_safetensors(path, kind=KIND)
     t, header = checkpoint.tensors, checkpoint.header
-    tuning = {name.removeprefix(TUNED): x for name, x in t.items() if name.startswith(TUNED)}
-    _require_sound({name: x for name, x in t.items() if not name.startswith(TUNED)}, tuning, path)
-    if not isinstance(header.get("provenance"), dict):
-        raise CheckpointError(
-            f"{path} has no provenance in its header; make the avatar again with `mien invert`."
-        )
+    tuned = {name: x for name, x in t.items() if name.startswith(TUNED)}
+    require_sound({name: x for name, x in t.items() if name not in tuned}, _FIXED, path, tuned=tuned)
+    tuning = {name.removeprefix(TUNED): x for name, x in tuned.items()}
+    provenance = provenance_of(header, path)
     scale, *shift = t["world"].tolist()
     place = Placement(
         Camera.from_label(t["label"]), scale, torch.tensor(shift), CropRegion(*t["crop"].tolist()),
@@ -147,7 +146,7 @@ def load_eg3d_avatar(path: Path) -> Eg3dAvatar:
     )  # fmt: skip
     inversion = Eg3dInversion(t["w"], tuning, float(header.get("error", 0.0)))
     pictures = (t["photo"], t["alpha"], t["plate"], t["background"])
-    return Eg3dAvatar(inversion, place, *pictures, header["provenance"])
+    return Eg3dAvatar(inversion, place, *pictures, provenance)
 
 
 def check_fits(avatar: Eg3dAvatar, shapes: Mapping[str, tuple[int, ...]], planes: tuple[int, ...]) -> None:
@@ -158,23 +157,4 @@ def check_fits(avatar: Eg3dAvatar, shapes: Mapping[str, tuple[int, ...]], planes
             raise CheckpointError(
                 f"The avatar's {name} has the shape {tuple(tensor.shape)}, and its generator's is "
                 f"{known.get(name)}; the file is damaged: invert the photo again."
-            )
-
-
-def _require_sound(tensors: dict[str, Tensor], tuning: dict[str, Tensor], path: Path) -> None:
-    """Names, shapes, types and finite numbers, or CheckpointError."""
-    photo = tensors.get("photo")
-    height, width = photo.shape[:2] if photo is not None and photo.ndim == 3 else (None, None)
-    pictures = ("photo", "plate", "background")
-    size: dict[str, tuple[int | None, ...]] = dict.fromkeys(pictures, (height, width, 3))
-    require_keys(tensors, _FIXED | size | {"alpha": (height, width)}, source=str(path))
-    for name, tensor in (tensors | {f"{TUNED}{n}": x for n, x in tuning.items()}).items():
-        is_picture = name in (*pictures, "alpha")
-        if is_picture != (tensor.dtype == torch.uint8) or not (is_picture or tensor.is_floating_point()):
-            raise CheckpointError(
-                f"{path} holds {name} as {tensor.dtype}, which mien does not write; invert the photo again."
-            )
-        if not is_picture and not bool(tensor.isfinite().all()):
-            raise CheckpointError(
-                f"{path} holds numbers in {name} that are not finite; it is damaged: invert the photo again."
             )

@@ -1,7 +1,7 @@
 """Rendering one latent many times: what depends on it alone is made once."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -9,11 +9,12 @@ from torch import Tensor
 
 from mien.core.camera import Camera, Rays
 from mien.generator.eg3d.fast.config import FAST, FastConfig, RayEngineName
-from mien.generator.eg3d.fast.rays import RAY_ENGINES, Field, RayCast, TorchRays, Warp, choose_rays
-from mien.generator.eg3d.fast.superres import SUPERRES_ENGINES, choose_superres
-from mien.generator.eg3d.fast.tables import decoder_layers, hidden_tables
-from mien.generator.eg3d.generator import RGB, Eg3dGenerator, Eg3dRender
+from mien.generator.eg3d.fast.rays import Field, RayCast, RayEngine, TorchRays, prepare_rays
+from mien.generator.eg3d.fast.superres import SUPERRES_ENGINES, SuperResEngine, choose_superres
+from mien.generator.eg3d.generator import RGB, Eg3dGenerator, Eg3dRender, Warp
 from mien.generator.eg3d.rays import camera_rays
+
+T = TypeVar("T")
 
 
 class FastRenderer:
@@ -35,9 +36,7 @@ class FastRenderer:
         self.generator, self.planes, self.w, self.config = generator, planes, w, config
         self.last_cast: RayCast | None = None
         """Of the last picture: how many samples were decoded."""
-        self._prepared: tuple[Any, Any] = (None, None)
-        self._stamps: tuple[Any, Any] = (None, None)
-        self._bent: tuple[Any, Field] | None = None
+        self._prepared: dict[str, tuple[Any, Any]] = {}
 
     @classmethod
     def of_latent(
@@ -73,45 +72,37 @@ class FastRenderer:
         rays = camera_rays((camera,), side, self.planes)
         flat, rendering = Rays(rays.origins[0], rays.directions[0]), self.generator.config.rendering
         if warp is None:
-            engine, field = self._field()
+            engine, field = self._field(self.config.rays)
             cast = engine.cast(field, flat, rendering, self.config)
         else:
-            cast = TorchRays().cast(self._bent_field(), flat, rendering, self.config, warp)
+            cast = TorchRays().cast(self._field("torch")[1], flat, rendering, self.config, warp)
         self.last_cast = cast
-        maps = (cast.features, cast.depth, cast.alpha)
-        features, depth, alpha = (m.T.reshape(1, -1, side, side) for m in maps)
-        return features, depth, alpha
+        return cast.images(side)
 
-    def _bent_field(self) -> Field:
-        if self._bent is None or self._bent[0] != _stamp(self.planes, *self.generator.decoder.parameters()):
-            self._bent = (
-                _stamp(self.planes, *self.generator.decoder.parameters()),
-                self._fresh_field("torch")[1],
-            )
-        return self._bent[1]
+    def _field(self, rays: RayEngineName) -> tuple[RayEngine, Field]:
+        decoder, rendering = self.generator.decoder, self.generator.config.rendering
+        return self._kept(
+            f"rays: {rays}",
+            (self.planes, *decoder.parameters()),
+            lambda: prepare_rays(self.planes, decoder, rendering, self.config, rays),
+        )
 
-    def _field(self) -> tuple[Any, Field]:
-        stamp = _stamp(self.planes, *self.generator.decoder.parameters())
-        if stamp != self._stamps[0]:
-            self._prepared = (self._fresh_field(self.config.rays), self._prepared[1])
-            self._stamps = (stamp, self._stamps[1])
-        return self._prepared[0]
-
-    def _fresh_field(self, rays: RayEngineName) -> tuple[Any, Field]:
-        rendering, layers = self.generator.config.rendering, decoder_layers(self.generator.decoder)
-        tables = hidden_tables(self.planes[0], layers, box_side=rendering.box_side, axes=rendering.plane_axes)
-        engine = RAY_ENGINES[choose_rays(rays, tables, layers)]()
-        return engine, engine.prepare(tables, layers, rendering, self.config)
-
-    def _superres(self) -> Any:
+    def _superres(self) -> SuperResEngine:
         network = self.generator.superresolution
-        stamp = _stamp(self.w, *network.parameters())
-        if stamp != self._stamps[1]:
+
+        def prepare() -> SuperResEngine:
             make = SUPERRES_ENGINES[choose_superres(self.config.superres, network)]
-            engine = make(network, self.generator.backbone.layered(self.w)[:, -1])
-            self._prepared = (self._prepared[0], engine)
-            self._stamps = (self._stamps[0], stamp)
-        return self._prepared[1]
+            return make(network, self.generator.backbone.layered(self.w)[:, -1])
+
+        return self._kept("superres", (self.w, *network.parameters()), prepare)
+
+    def _kept(self, name: str, made_of: tuple[Tensor, ...], prepare: Callable[[], T]) -> T:
+        """What `prepare` makes, made again when a tensor it is made of has changed."""
+        stamp = _stamp(*made_of)
+        if self._prepared.get(name, (None, None))[0] != stamp:
+            self._prepared[name] = (stamp, prepare())
+        kept: T = self._prepared[name][1]
+        return kept
 
 
 def _stamp(*tensors: Tensor) -> tuple[tuple[int, int], ...]:

@@ -16,10 +16,9 @@ from torch import Tensor, nn
 
 from mien.core.camera import Camera, Rays
 from mien.generator.eg3d.fast.config import FastConfig
-from mien.generator.eg3d.fast.rays import TorchRays
+from mien.generator.eg3d.fast.rays import prepare_rays
 from mien.generator.eg3d.fast.superres.cached import half_type
 from mien.generator.eg3d.fast.support import fast_bfloat16
-from mien.generator.eg3d.fast.tables import decoder_layers, hidden_tables
 from mien.generator.eg3d.generator import RGB, Eg3dGenerator, Eg3dRender
 from mien.generator.eg3d.rays import camera_rays
 from mien.generator.eg3d.superres import HybridSuperRes
@@ -92,15 +91,12 @@ def differentiable_planes(
 
 def _cast(
     generator: Eg3dGenerator, planes: Tensor, camera: Camera, side: int, config: FastConfig
-) -> list[Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Features, depth and alpha as images."""
-    rendering, layers = generator.config.rendering, decoder_layers(generator.decoder)
-    tables = hidden_tables(planes[0], layers, box_side=rendering.box_side, axes=rendering.plane_axes)
-    engine = TorchRays()
-    field = engine.prepare(tables, layers, rendering, config)
+    rendering = generator.config.rendering
+    engine, field = prepare_rays(planes, generator.decoder, rendering, config, "torch")
     rays = camera_rays((camera,), side, planes)
-    cast = engine.cast(field, Rays(rays.origins[0], rays.directions[0]), rendering, config)
-    return [x.T.reshape(1, -1, side, side) for x in (cast.features, cast.depth, cast.alpha)]
+    return engine.cast(field, Rays(rays.origins[0], rays.directions[0]), rendering, config).images(side)
 
 
 def _enhanced(network: HybridSuperRes, features: Tensor, w: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 """What an engine for rays is: the two passes of the reference, without what cannot be seen."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -13,9 +12,6 @@ from mien.generator.eg3d.fast.config import FastConfig
 from mien.generator.eg3d.fast.occupancy import Occupancy, cells_above, empty_density
 from mien.generator.eg3d.fast.tables import DecoderLayers, HiddenTables
 from mien.generator.eg3d.render import RenderingConfig
-
-Warp = Callable[[Tensor], Tensor]
-"""World points [1, point, 3] of a frame to where they lie in the field."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +26,13 @@ class RayCast:
     """Samples whose density was decoded; the reference decodes all."""
     colours: int
     """Samples whose colour was decoded."""
+
+    def images(self, side: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Features [1, F, side, side], depth and alpha [1, 1, side, side] of a square image's rays."""
+        features, depth, alpha = (
+            x.T.reshape(1, -1, side, side) for x in (self.features, self.depth, self.alpha)
+        )
+        return features, depth, alpha
 
 
 @dataclass(frozen=True, eq=False)

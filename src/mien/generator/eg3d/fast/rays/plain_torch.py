@@ -14,8 +14,9 @@ from mien.core.camera import Rays
 from mien.generator.eg3d.decoder import MARGIN
 from mien.generator.eg3d.fast.config import FastConfig
 from mien.generator.eg3d.fast.occupancy import lattice_density
-from mien.generator.eg3d.fast.rays.base import Field, RayCast, Warp, finished, occupied
+from mien.generator.eg3d.fast.rays.base import Field, RayCast, finished, occupied
 from mien.generator.eg3d.fast.tables import DecoderLayers, HiddenTables, looked_up
+from mien.generator.eg3d.generator import Warp
 from mien.generator.eg3d.march import gap_weights
 from mien.generator.eg3d.render import RenderingConfig, coarse_distances
 from mien.generator.eg3d.sampling import importance_distances
