@@ -35,3 +35,49 @@ class Mapping(nn.Module):
         """Latents w; truncation 1 leaves them, 0 gives `w_avg`."""
         z = z * torch.rsqrt(z.square().mean(1, keepdim=True) + 1e-8)
         return self.w_avg + truncation * (self.layers(z) - self.w_avg)
+
+
+@dataclass(frozen=True)
+class BlockMappingConfig:
+    """A mapping of its own for each block of W, see `BlocksBackbone`: a block of z moves that block only."""
+
+    sizes: tuple[int, ...] = ()
+    """Dimensions of the blocks, in z as in W."""
+    hidden: int = 192
+
+    @property
+    def z_size(self) -> int:
+        """Dimensions of z."""
+        return sum(self.sizes)
+
+    @property
+    def w_size(self) -> int:
+        """Dimensions of W."""
+        return sum(self.sizes)
+
+
+class BlockMapping(nn.Module):
+    """Block by block from z to W."""
+
+    def __init__(self, config: BlockMappingConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.parts = nn.ModuleList([Mapping(MappingConfig(n, config.hidden, n)) for n in config.sizes])
+
+    def forward(self, z: Float[Tensor, "batch z"], truncation: float = 1.0) -> Float[Tensor, "batch w"]:
+        """Latents w; truncation 1 leaves them, 0 gives `w_avg`."""
+        blocks = z.split(self.config.sizes, 1)
+        return torch.cat([part(block, truncation) for part, block in zip(self.parts, blocks, strict=True)], 1)
+
+    @property
+    def w_avg(self) -> Float[Tensor, " w"]:
+        """The average latent."""
+        return torch.cat([torch.as_tensor(part.w_avg) for part in self.parts])
+
+
+AnyMappingConfig = MappingConfig | BlockMappingConfig
+
+
+def make_mapping(config: AnyMappingConfig) -> Mapping | BlockMapping:
+    """The mapping of a config."""
+    return Mapping(config) if isinstance(config, MappingConfig) else BlockMapping(config)

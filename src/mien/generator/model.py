@@ -13,8 +13,8 @@ from mien.core.checkpoint import read_safetensors, require_keys, write_safetenso
 from mien.core.errors import CheckpointError
 from mien.generator.backbones import CHART_BACKBONES, BasisConfig, ChartBackboneConfig
 from mien.generator.decoder import Decoded, Decoder, DecoderConfig
-from mien.generator.mapping import Mapping, MappingConfig
-from mien.generator.planes import Planes, sample_height, sample_planes, sample_residual
+from mien.generator.mapping import AnyMappingConfig, BlockMappingConfig, MappingConfig, make_mapping
+from mien.generator.planes import Planes, sample_height, sample_planes, sample_residual, sample_share
 from mien.generator.superres import SuperResolution, SuperResolutionConfig
 
 KIND = "generator"
@@ -27,7 +27,7 @@ class GeneratorConfig:
 
     backbone: ChartBackboneConfig = field(default_factory=BasisConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
-    mapping: MappingConfig = field(default_factory=MappingConfig)
+    mapping: AnyMappingConfig = field(default_factory=MappingConfig)
     superres: SuperResolutionConfig = field(default_factory=SuperResolutionConfig)
     space: str = "canonical"
     """Where planes are looked up; see `mien.generator.spaces`."""
@@ -41,7 +41,7 @@ class Generator(nn.Module):
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.config = config
-        self.mapping = Mapping(config.mapping)
+        self.mapping = make_mapping(config.mapping)
         self.backbone = CHART_BACKBONES[type(config.backbone)](config.backbone)
         self.decoder = Decoder(config.decoder)
         self.superres = SuperResolution(config.superres)
@@ -59,6 +59,8 @@ class Generator(nn.Module):
         decoded = self.decoder(sample_planes(planes, points), residual)
         if planes.hair_height is not None:
             decoded = replace(decoded, hair_height=sample_height(planes, points))
+        if planes.hair_share is not None:
+            decoded = replace(decoded, hair_share=sample_share(planes, points))
         return decoded if points.device == here else decoded.to(here)
 
     def sample_w(
@@ -74,7 +76,8 @@ def save_generator(path: Path, generator: Generator, header: dict[str, Any] | No
     tensors = {k: v.detach().to(torch.float16) for k, v in generator.state_dict().items()}
     sizes = {k: asdict(getattr(generator.config, k)) for k in ("backbone", "decoder", "mapping", "superres")}
     backbone = type(generator.config.backbone).__name__
-    more = {"sizes": sizes, "backbone": backbone, "space": generator.config.space}
+    mapping = type(generator.config.mapping).__name__
+    more = {"sizes": sizes, "backbone": backbone, "mapping": mapping, "space": generator.config.space}
     write_safetensors(path, tensors, {"kind": KIND, "version": 1, **more, **(header or {})})
 
 
@@ -101,7 +104,7 @@ def _config_from(header: dict[str, Any]) -> GeneratorConfig:
         return GeneratorConfig(
             backbone=known[name](**sizes["backbone"]),
             decoder=DecoderConfig(**sizes["decoder"]),
-            mapping=MappingConfig(**sizes["mapping"]),
+            mapping=_mapping_from(header.get("mapping", MappingConfig.__name__), sizes["mapping"]),
             superres=SuperResolutionConfig(**sizes["superres"]),
             space=header["space"],
         )
@@ -109,3 +112,11 @@ def _config_from(header: dict[str, Any]) -> GeneratorConfig:
         raise CheckpointError(
             f"The generator file's header lacks or misnames its sizes ({error})."
         ) from error
+
+
+def _mapping_from(name: str, sizes: dict[str, Any]) -> AnyMappingConfig:
+    if name == BlockMappingConfig.__name__:
+        return BlockMappingConfig(tuple(sizes["sizes"]), int(sizes["hidden"]))
+    if name == MappingConfig.__name__:
+        return MappingConfig(**sizes)
+    raise CheckpointError(f"The generator file names the mapping {name!r}, which this version does not know.")

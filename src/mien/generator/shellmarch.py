@@ -14,7 +14,7 @@ from torch import Tensor
 from mien.core.camera import Camera
 from mien.generator.haircolours import HairColours
 from mien.generator.model import Generator
-from mien.generator.planes import Planes, sample_height
+from mien.generator.planes import Planes, sample_height, sample_share
 from mien.generator.posed import HairShell, PosedHead, hair_coordinates
 from mien.generator.volume import MISSED, density, quadrature, stratified
 from mien.morphable import chart
@@ -163,9 +163,14 @@ def _density(
     generator: Generator, planes: Planes, q: Float[Tensor, "ray sample 3"]
 ) -> Float[Tensor, "ray sample"]:
     points = q.flatten(0, 1)[None]
-    tuned = planes.hair_height is not None
-    outer = sample_height(planes, points) if tuned else generator.decode(planes, points).hair_height
-    return density(outer.to(q.device), chart.height_of(points[..., 2])).view(q.shape[:2])
+    if planes.hair_height is None:
+        decoded = generator.decode(planes, points)
+        outer, share = decoded.hair_height, decoded.hair_share
+    else:
+        outer = sample_height(planes, points)
+        share = None if planes.hair_share is None else sample_share(planes, points)
+    share = None if share is None else share.to(q.device)
+    return density(outer.to(q.device), chart.height_of(points[..., 2]), share).view(q.shape[:2])
 
 
 def _coordinates(

@@ -44,11 +44,14 @@ Field = Callable[[Float[Tensor, "batch point 3"]], tuple[Decoded, Tensor]]
 
 
 def density(
-    outer: Float[Tensor, "batch point"], height: Float[Tensor, "batch point"]
+    outer: Float[Tensor, "batch point"],
+    height: Float[Tensor, "batch point"],
+    share: Float[Tensor, "batch point"] | None = None,
 ) -> Float[Tensor, "batch point"]:
-    """Density per EG3D unit at a height, where the hair reaches to the height `outer`."""
+    """Density per EG3D unit at a height, where the hair reaches to the height `outer`; `share` scales it."""
     inside = ((height > HEIGHT_RANGE[0]) & (height < HEIGHT_RANGE[1])).to(height.dtype)
-    return SIGMA * torch.sigmoid((outer - height) / SOFTNESS) * inside
+    full = SIGMA * torch.sigmoid((outer - height) / SOFTNESS) * inside
+    return full if share is None else full * share
 
 
 def stratified(
@@ -123,7 +126,7 @@ def march(
     def evaluate(t: Tensor) -> tuple[Tensor, Tensor]:
         points = origins[..., None, :] + directions[..., None, :] * t[..., None]
         decoded, height = field(points.flatten(1, 2))
-        sigma = density(decoded.hair_height, height).view(t.shape)
+        sigma = density(decoded.hair_height, height, decoded.hair_share).view(t.shape)
         return sigma, decoded.hair_rgb.view(*t.shape, 3)
 
     t = stratified(near, far, config.coarse, jitter)

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from mien.core.checkpoint import read_safetensors, write_safetensors
 from mien.generator.decoder import OUTPUTS
+from mien.generator.texels import SIZE
 from mien.inversion.hair import LEVELS
 from mien.inversion.invert import Inversion
-from mien.inversion.residual import SIZE
 from mien.inversion.soundness import provenance_of, require_sound
 from mien.morphable.crop import CropRegion
 from mien.morphable.fit import FaceFit, orbit_camera

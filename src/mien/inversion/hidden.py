@@ -14,8 +14,8 @@ from mien.core.camera import ORBIT_RADIUS
 from mien.generator.decoder import BODY_RGB
 from mien.generator.model import Generator
 from mien.generator.planes import Planes, sample_height
+from mien.generator.texels import EYES, Splatted, blurred, fill_chart, splat, unseen, unseen_share
 from mien.inversion.evidence import PhotoEvidence
-from mien.inversion.residual import EYES, Splatted, blurred, fill_chart, splat, unseen, unseen_share
 from mien.morphable import chart
 from mien.morphable.carry import chart_grid
 from mien.morphable.model import MorphableModel

@@ -16,6 +16,7 @@ from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, HEIGHT_SCALE
 from mien.generator.model import Generator
 from mien.generator.planes import Planes, resize, sample_planes
 from mien.generator.render import HairTrace, PosedHead, make_hair_shell, outer_height, trace_hair
+from mien.generator.texels import SIZE, Splatted, fill_chart, splat
 from mien.inversion.evidence import PhotoEvidence
 from mien.inversion.hair import HairConfig, fit_height, sample_silhouette, smooth_height
 from mien.inversion.hidden import (
@@ -27,7 +28,6 @@ from mien.inversion.hidden import (
     scalp_guess,
     tooth_guess,
 )
-from mien.inversion.residual import SIZE, Splatted, fill_chart, splat
 from mien.morphable import chart
 from mien.morphable.carry import chart_grid, make_carrier
 from mien.morphable.fit import FaceFit

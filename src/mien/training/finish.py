@@ -12,7 +12,7 @@ from mien.training.mapping_fit import (
     MappingFitConfig,
     MappingReport,
     code_statistics,
-    fit_mapping,
+    fit_blocks,
     importance_of,
 )
 from mien.training.state import CODES, GENERATOR, TrainingState, generator_of, read_state
@@ -67,7 +67,7 @@ def finish(
     _check_match(folder, state, data_folder, data)
     generator, codes = generator_of(state, generator_config), state.codes
     importance = importance_of(generator.backbone, codes.shape[1])
-    mapping = fit_mapping(generator.mapping.requires_grad_(True), codes, importance, config.mapping)
+    mapping = fit_blocks(generator.mapping.requires_grad_(True), codes, importance, config.mapping)
     generator.w_std.copy_(code_statistics(codes)[1])
     pairs = make_pairs(generator, load_head_model(), codes, data, config.superres)
     superres = fit_superres(generator.superres.requires_grad_(True), pairs, config.superres)

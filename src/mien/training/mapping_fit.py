@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mien.core.progress import progress
 from mien.generator.backbones import ChartBackbone
-from mien.generator.mapping import Mapping
+from mien.generator.mapping import BlockMapping, Mapping
 
 SUBSPACES: Final = (2, 3, 4, 6, 8, 12, 16, 24, 32)
 """A quarter of the directions lies in the span of so many of the most important dimensions of W."""
@@ -89,6 +89,24 @@ def fit_mapping(
         report = _report(mapping, white, order, importance * std, random)
         _rescale(mapping, mean, std)
     return report
+
+
+def fit_blocks(
+    mapping: Mapping | BlockMapping,
+    codes: Float[Tensor, "head w"],
+    importance: Float[Tensor, " w"],
+    config: MappingFitConfig | None = None,
+) -> MappingReport:
+    """`fit_mapping`, of each block apart; the report is that of the block that matches worst."""
+    if isinstance(mapping, Mapping):
+        return fit_mapping(mapping, codes, importance, config)
+    reports, first = [], 0
+    for part in mapping.parts:
+        assert isinstance(part, Mapping)
+        block = slice(first, first + part.config.w_size)
+        reports.append(fit_mapping(part, codes[:, block], importance[block], config))
+        first = block.stop
+    return max(reports, key=lambda report: report.distance - report.floor)
 
 
 def sliced_distance(

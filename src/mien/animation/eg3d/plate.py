@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from mien.animation.plate import MOVED, moving_weight, nearest_index, smoothstep
 from mien.generator.eg3d.generator import Eg3dRender
+from mien.generator.texels import blurred
 from mien.inversion.eg3d.avatar import Placement
-from mien.inversion.residual import blurred
 from mien.morphable.crop import CropRegion
 from mien.tracking.background import inpaint_background
 

@@ -8,10 +8,11 @@ from typing import Final
 
 from mien.generator.backbones.base import BoxBackbone, ChartBackbone
 from mien.generator.backbones.basis import BasisBackbone, BasisConfig
+from mien.generator.backbones.blocks import BlocksBackbone, BlocksConfig
 from mien.generator.backbones.stylegan2 import StyleGan2Backbone, StyleGan2Config
 
-ChartBackboneConfig = BasisConfig
-CHART_BACKBONES: Final = {BasisConfig: BasisBackbone}
+ChartBackboneConfig = BasisConfig | BlocksConfig
+CHART_BACKBONES: Final = {BasisConfig: BasisBackbone, BlocksConfig: BlocksBackbone}
 BoxBackboneConfig = StyleGan2Config
 BOX_BACKBONES: Final = {StyleGan2Config: StyleGan2Backbone}
 
@@ -20,6 +21,7 @@ BACKBONES: Final[tuple[type, ...]] = (*CHART_BACKBONES.values(), *BOX_BACKBONES.
 
 __all__ = [
     "BACKBONES", "BOX_BACKBONES", "CHART_BACKBONES", "BackboneConfig", "BasisBackbone", "BasisConfig",
+    "BlocksBackbone", "BlocksConfig",
     "BoxBackbone", "BoxBackboneConfig", "ChartBackbone", "ChartBackboneConfig", "StyleGan2Backbone",
     "StyleGan2Config",
 ]  # fmt: skip

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from mien.generator.planes import Planes, sample_planes
-from mien.inversion.residual import (
+from mien.generator.texels import (
     FULL_WEIGHT,
     SIZE,
     borrow_from_mirror,

@@ -1,4 +1,4 @@
-"""Residual planes of one person, by back-projection.
+"""Images over the chart: evidence spread onto texels, filled outwards, mirrored.
 
 The residual is added to the decoder's outputs, so tuning it to a photo is a linear problem with known
 weights: every pixel's colour error (in logits) is spread onto the texels it was

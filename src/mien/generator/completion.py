@@ -1,0 +1,185 @@
+"""Completion: from what a photo shows of a head on the chart to the whole head, hidden parts included.
+
+A U-Net (Ronneberger et al. 2015) over the chart. It reads colours where there is evidence, the other half of
+the face, and the generator's own head, and adds to a fill by push-pull (`fill_chart`): untrained, it is that
+fill. On the chart front and back are neighbours as on the head, so hair can go on behind an ear.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, HEIGHT_SCALE, OUTPUTS
+from mien.generator.model import Generator
+from mien.generator.planes import Planes, resize, sample_height
+from mien.generator.texels import Splatted, fill_chart, mirror
+from mien.morphable import chart
+from mien.morphable.carry import chart_grid
+
+EVIDENCE_SIZE: Final = 256
+"""Texels around the head of the evidence; what is completed has twice as many."""
+FOLD: Final = 2
+"""Texels of the evidence per side of one of the network's."""
+PRESENT_WEIGHT: Final = 0.1
+"""Weight of evidence at which a texel counts as half seen."""
+FEATURES: Final = OUTPUTS + 2 * (6 + 2) + 1 + 3 + 1
+
+
+@dataclass(frozen=True)
+class CompletionConfig:
+    """Sizes of the network."""
+
+    widths: tuple[int, ...] = (48, 64, 96, 128)
+    """Channels at 128, 64, 32, 16 texels."""
+
+
+@dataclass(frozen=True, eq=False)
+class ChartEvidence:
+    """What is known of one head, over the chart at `EVIDENCE_SIZE`. Colours are logits."""
+
+    body: Splatted
+    hair: Splatted
+    base: Float[Tensor, "7 size size"]
+    """The generator's own head: decoder outputs on the body, and on its hair's surface."""
+    height: Float[Tensor, "1 size size"]
+    """Outer surface of the hair as far as it is known, in units of `HEIGHT_SCALE`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Completed:
+    """A whole head over the chart at twice the evidence's size. Colours are logits."""
+
+    body: Float[Tensor, "*batch 3 size size"]
+    hair: Float[Tensor, "*batch 3 size size"]
+    height: Float[Tensor, "*batch 1 size size"]
+    """Outer surface of the hair, in units of `HEIGHT_SCALE`."""
+
+
+@dataclass(frozen=True, eq=False)
+class CompletionInput:
+    """What the network reads, and the fill that it adds to."""
+
+    features: Float[Tensor, "*batch feature size size"]
+    filled: Float[Tensor, "*batch 7 size size"]
+
+
+def completion_input(evidence: ChartEvidence, noise: Float[Tensor, "1 size size"]) -> CompletionInput:
+    """Features of one head; `noise` (unit variance) decides what cannot be known."""
+    base = evidence.base
+    body = _error(evidence.body, base[BODY_RGB])
+    hair = _error(evidence.hair, base[HAIR_RGB])
+    errors = torch.cat([fill_chart(*body, body), fill_chart(*hair)])
+    present = torch.stack([w / (w + PRESENT_WEIGHT) for w in (body[1], hair[1])])
+    own = torch.cat([errors, present])
+    filled = torch.cat([base[:HAIR_HEIGHT] + errors, evidence.height])
+    features = torch.cat(
+        [base / 2, own, mirror(own), evidence.height - base[HAIR_HEIGHT:], _place(base.shape[-1]), noise]
+    )
+    return CompletionInput(features, filled)
+
+
+def base_of(generator: Generator, planes: Planes, size: int = EVIDENCE_SIZE) -> Float[Tensor, "7 size size"]:
+    """Decoder outputs over the chart: body colours on the smooth body, hair colours on the hair's surface.
+
+    Colours are logits, heights in units of `HEIGHT_SCALE`. Planes of one head.
+    """
+    uv = chart_grid(size).reshape(1, -1, 2)
+    on_body = torch.cat([uv, chart.height_coordinate(torch.zeros(1, size * size, 1))], -1)
+    with torch.no_grad():
+        body = generator.decode(planes, on_body)
+        outer = body.hair_height
+        if planes.hair_height is not None:
+            outer = sample_height(planes, on_body)
+        surface = chart.height_coordinate(outer.clamp(*chart.HEIGHT_RANGE))
+        hair = generator.decode(planes, torch.cat([uv, surface[..., None]], -1))
+    rgb = torch.cat([body.body_rgb[0], hair.hair_rgb[0]], 1)
+    image = torch.cat([torch.logit(rgb, 1e-3), outer[0, :, None] / HEIGHT_SCALE], 1)
+    return image.T.reshape(OUTPUTS, size, size)
+
+
+class Completer(nn.Module):
+    """The network. Its last layer starts at zero."""
+
+    def __init__(self, config: CompletionConfig) -> None:
+        super().__init__()
+        self.config = config
+        w = config.widths
+        self.enter = ChartConv(FEATURES * FOLD**2, w[0])
+        self.down = nn.ModuleList([_Stage(a, b, step=2) for a, b in pairwise(w)])
+        self.first = _Stage(w[0], w[0])
+        self.middle = _Stage(w[-1], w[-1])
+        self.context = nn.Linear(w[-1], w[-1])
+        self.up = nn.ModuleList([_Stage(b + a, a) for a, b in pairwise(w)][::-1])
+        self.leave = ChartConv(w[0], OUTPUTS * (2 * FOLD) ** 2)
+        nn.init.zeros_(self.leave.conv.weight)
+        assert self.leave.conv.bias is not None
+        nn.init.zeros_(self.leave.conv.bias)
+
+    def forward(self, batch: CompletionInput) -> Completed:
+        """Complete a batch of heads."""
+        x = self.first(self.enter(F.pixel_unshuffle(batch.features, FOLD)))
+        kept = []
+        for stage in self.down:
+            kept.append(x)
+            x = stage(x)
+        x = x + self.context(x.mean((2, 3)))[..., None, None]
+        x = self.middle(x)
+        for stage in self.up:
+            x = stage(torch.cat([_enlarge(x), kept.pop()], 1))
+        delta = F.pixel_shuffle(self.leave(F.silu(x)), 2 * FOLD)
+        out = resize(batch.filled, delta.shape[-1]) + delta
+        return Completed(out[:, BODY_RGB], out[:, HAIR_RGB], out[:, HAIR_HEIGHT:])
+
+
+class ChartConv(nn.Module):
+    """A 3 x 3 convolution over the chart: u goes around."""
+
+    def __init__(self, channels: int, out: int, *, step: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, out, 3, step)
+
+    def forward(self, x: Float[Tensor, "batch channel v u"]) -> Float[Tensor, "batch out v2 u2"]:
+        """Convolve."""
+        x = F.pad(F.pad(x, (1, 1, 0, 0), mode="circular"), (0, 0, 1, 1), mode="replicate")
+        return torch.as_tensor(self.conv(x))
+
+
+class _Stage(nn.Module):
+    """Two convolutions beside a short cut (He et al. 2016), the first perhaps with a stride."""
+
+    def __init__(self, channels: int, out: int, *, step: int = 1) -> None:
+        super().__init__()
+        self.one = ChartConv(channels, out, step=step)
+        self.two = ChartConv(out, out)
+        self.short = nn.Conv2d(channels, out, 1)
+        self.step = step
+        nn.init.zeros_(self.two.conv.weight)
+
+    def forward(self, x: Float[Tensor, "batch channel v u"]) -> Float[Tensor, "batch out v2 u2"]:
+        inner = self.two(F.silu(self.one(F.silu(x))))
+        return inner + self.short(x if self.step == 1 else F.avg_pool2d(x, self.step))
+
+
+def _enlarge(x: Float[Tensor, "batch channel v u"]) -> Float[Tensor, "batch channel v2 u2"]:
+    return F.interpolate(x, scale_factor=2, mode="nearest")
+
+
+def _error(seen: Splatted, base: Tensor) -> Splatted:
+    total, weight = seen
+    return total - weight * base, weight
+
+
+@lru_cache(maxsize=2)
+def _place(size: int) -> Float[Tensor, "3 size size"]:
+    """Where on the head a texel lies: sine and cosine of the azimuth, and the row."""
+    uv = chart_grid(size)
+    body = uv.clone()
+    body[..., 1] = body[..., 1].clamp(min=chart.V_BODY[0])
+    theta = chart.unchart_uv(body)[..., 0]
+    return torch.stack([theta.sin(), theta.cos(), uv[..., 1]])
