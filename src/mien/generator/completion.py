@@ -8,15 +8,14 @@ fill. On the chart front and back are neighbours as on the head, so hair can go 
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, HEIGHT_SCALE, OUTPUTS
-from mien.generator.model import Generator
+from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, HEIGHT_SCALE, OUTPUTS, Decoded
 from mien.generator.planes import Planes, resize, sample_height
 from mien.generator.texels import Splatted, fill_chart, mirror
 from mien.morphable import chart
@@ -69,6 +68,15 @@ class CompletionInput:
     filled: Float[Tensor, "*batch 7 size size"]
 
 
+@runtime_checkable
+class Decodes(Protocol):
+    """What a generator must do here."""
+
+    def decode(self, planes: Planes, points: Float[Tensor, "batch point 3"]) -> Decoded:
+        """Decoder outputs at plane coordinates."""
+        ...
+
+
 def completion_input(evidence: ChartEvidence, noise: Float[Tensor, "1 size size"]) -> CompletionInput:
     """Features of one head; `noise` (unit variance) decides what cannot be known."""
     base = evidence.base
@@ -84,7 +92,7 @@ def completion_input(evidence: ChartEvidence, noise: Float[Tensor, "1 size size"
     return CompletionInput(features, filled)
 
 
-def base_of(generator: Generator, planes: Planes, size: int = EVIDENCE_SIZE) -> Float[Tensor, "7 size size"]:
+def base_of(generator: Decodes, planes: Planes, size: int = EVIDENCE_SIZE) -> Float[Tensor, "7 size size"]:
     """Decoder outputs over the chart: body colours on the smooth body, hair colours on the hair's surface.
 
     Colours are logits, heights in units of `HEIGHT_SCALE`. Planes of one head.

@@ -12,6 +12,7 @@ from mien.core.assets import asset_path
 from mien.core.checkpoint import read_safetensors, require_keys, write_safetensors
 from mien.core.errors import CheckpointError
 from mien.generator.backbones import CHART_BACKBONES, BasisConfig, ChartBackboneConfig
+from mien.generator.completion import Completer, CompletionConfig
 from mien.generator.decoder import Decoded, Decoder, DecoderConfig
 from mien.generator.mapping import AnyMappingConfig, BlockMappingConfig, MappingConfig, make_mapping
 from mien.generator.planes import Planes, sample_height, sample_planes, sample_residual, sample_share
@@ -29,6 +30,8 @@ class GeneratorConfig:
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     mapping: AnyMappingConfig = field(default_factory=MappingConfig)
     superres: SuperResolutionConfig = field(default_factory=SuperResolutionConfig)
+    completion: CompletionConfig | None = None
+    """The network that completes what a photo hides, if there is one."""
     space: str = "canonical"
     """Where planes are looked up; see `mien.generator.spaces`."""
 
@@ -45,6 +48,7 @@ class Generator(nn.Module):
         self.backbone = CHART_BACKBONES[type(config.backbone)](config.backbone)
         self.decoder = Decoder(config.decoder)
         self.superres = SuperResolution(config.superres)
+        self.completer = None if config.completion is None else Completer(config.completion)
         self.register_buffer("w_std", torch.ones(config.mapping.w_size))
 
     def planes(self, w: Float[Tensor, "batch w"], expression: Float[Tensor, "batch 52"]) -> Planes:
@@ -77,6 +81,9 @@ def save_generator(path: Path, generator: Generator, header: dict[str, Any] | No
     sizes = {k: asdict(getattr(generator.config, k)) for k in ("backbone", "decoder", "mapping", "superres")}
     backbone = type(generator.config.backbone).__name__
     mapping = type(generator.config.mapping).__name__
+    completion = generator.config.completion
+    if completion is not None:
+        sizes["completion"] = asdict(completion)
     more = {"sizes": sizes, "backbone": backbone, "mapping": mapping, "space": generator.config.space}
     write_safetensors(path, tensors, {"kind": KIND, "version": 1, **more, **(header or {})})
 
@@ -106,12 +113,17 @@ def _config_from(header: dict[str, Any]) -> GeneratorConfig:
             decoder=DecoderConfig(**sizes["decoder"]),
             mapping=_mapping_from(header.get("mapping", MappingConfig.__name__), sizes["mapping"]),
             superres=SuperResolutionConfig(**sizes["superres"]),
+            completion=_completion_from(sizes.get("completion")),
             space=header["space"],
         )
     except (KeyError, TypeError) as error:
         raise CheckpointError(
             f"The generator file's header lacks or misnames its sizes ({error})."
         ) from error
+
+
+def _completion_from(sizes: dict[str, Any] | None) -> CompletionConfig | None:
+    return None if sizes is None else CompletionConfig(**{**sizes, "widths": tuple(sizes["widths"])})
 
 
 def _mapping_from(name: str, sizes: dict[str, Any]) -> AnyMappingConfig:

@@ -17,6 +17,7 @@ from mien.generator.model import Generator
 from mien.generator.planes import Planes, resize, sample_planes
 from mien.generator.render import HairTrace, PosedHead, make_hair_shell, outer_height, trace_hair
 from mien.generator.texels import SIZE, Splatted, fill_chart, splat
+from mien.inversion.complete import chart_evidence, complete, put_hidden
 from mien.inversion.evidence import PhotoEvidence
 from mien.inversion.hair import HairConfig, fit_height, sample_silhouette, smooth_height
 from mien.inversion.hidden import (
@@ -219,6 +220,12 @@ def back_project(
         residual[0, HAIR_RGB] += gain * fill_chart(*hair_splat)
         own = splat_seen(body.points, body_error, body.weight, size)
         residual[0, BODY_RGB] += gain * fill_chart(*own, lent)
+    if generator.completer is not None:
+        strands = Observations(
+            hair_points, HAIR_RGB, target.repeat_interleave(trace.weight.shape[1], 0), hair_share.reshape(-1)
+        )
+        shown = chart_evidence(generator, base, height, seen, strands)
+        return resize(put_hidden(residual, shown, complete(generator, shown, seed=config.seed)), SIZE)[0]
     mean = (target * hair_share.sum(1, keepdim=True)).sum(0) / hair_share.sum().clamp(min=1e-3)
     other = (target - mean).repeat_interleave(hair_share.shape[1], 0)
     colours = splat_seen(hair_points, other, hair_share.reshape(-1), size)

@@ -1,0 +1,62 @@
+from dataclasses import replace
+
+import torch
+
+from mien.generator.completion import EVIDENCE_SIZE, Completer, CompletionConfig
+from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB
+from mien.generator.model import Generator, load_generator
+from mien.inversion.complete import chart_evidence, complete, put_hidden
+from mien.inversion.hidden import Observations
+from mien.morphable import chart
+
+CONFIG = CompletionConfig(widths=(8, 12))
+
+
+def completing_generator() -> Generator:
+    generator = load_generator()
+    generator.config = replace(generator.config, completion=CONFIG)
+    torch.manual_seed(0)
+    generator.completer = Completer(CONFIG).eval().requires_grad_(False)
+    torch.nn.init.normal_(generator.completer.leave.conv.weight, 0, 0.1)
+    return generator
+
+
+def observed(channels: slice, side: float) -> Observations:
+    """Colours everywhere on one half of the body: u of the sign `side`."""
+    random = torch.Generator().manual_seed(1)
+    points = torch.rand(120_000, 3, generator=random) * 2 - 1
+    points[:, 0] = side * points[:, 0].abs()
+    points[:, 1] = points[:, 1].clamp(min=chart.V_BODY[0] + 0.05)
+    return Observations(points, channels, torch.full((len(points), 3), 0.7), torch.ones(len(points)))
+
+
+def test_what_is_seen_keeps_its_residual_and_the_rest_is_completed() -> None:
+    generator = completing_generator()
+    planes = generator.planes(generator.mapping.w_avg[None], torch.zeros(1, 52))
+    height = torch.zeros(128, 128)
+    shown = chart_evidence(generator, planes, height, observed(BODY_RGB, 1.0), observed(HAIR_RGB, 1.0))
+    completed = complete(generator, shown)
+    residual = torch.randn(1, 7, 256, 256, generator=torch.Generator().manual_seed(2))
+    out = put_hidden(residual, shown, completed)
+    rows = slice(60, 250)
+    seen, hidden = slice(140, 240), slice(20, 110)
+    assert torch.equal(out[..., rows, seen], residual[..., rows, seen])
+    assert (out[:, BODY_RGB, rows, hidden] - residual[:, BODY_RGB, rows, hidden]).abs().mean() > 0.1
+    assert torch.equal(out[:, HAIR_HEIGHT], residual[:, HAIR_HEIGHT])
+    wanted = torch.nn.functional.interpolate(completed.body[None], size=(256, 256), mode="area")[0]
+    base = torch.nn.functional.interpolate(shown.base[None, BODY_RGB], scale_factor=2, mode="bilinear")
+    base = torch.nn.functional.interpolate(base, size=(256, 256), mode="area")[0]
+    found = (out[0, BODY_RGB] + base)[:, rows, hidden]
+    torch.testing.assert_close(found, wanted[:, rows, hidden], atol=1e-3, rtol=1e-3)
+
+
+def test_completion_follows_its_seed() -> None:
+    generator = completing_generator()
+    planes = generator.planes(generator.mapping.w_avg[None], torch.zeros(1, 52))
+    shown = chart_evidence(
+        generator, planes, torch.zeros(128, 128), observed(BODY_RGB, -1.0), observed(HAIR_RGB, 1.0)
+    )
+    assert shown.body[0].shape == (3, EVIDENCE_SIZE, EVIDENCE_SIZE)
+    one, again, other = (complete(generator, shown, seed=s).hair for s in (0, 0, 1))
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
