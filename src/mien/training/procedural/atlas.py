@@ -172,5 +172,3 @@ def island(part: str) -> Island:
     v = (np.arange(STRIP_HEIGHT) + 0.5) / STRIP_WIDTH * 2 - 1
     x, y = np.meshgrid((2 * u - left - right) / (right - left), (2 * v - low - high) / (high - low))
     return Island(rows, columns, x.astype(np.float32), y.astype(np.float32))
-
-

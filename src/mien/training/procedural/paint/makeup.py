@@ -1,0 +1,69 @@
+"""Make-up over the skin."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+
+from mien.training.procedural.atlas import ATLAS, AtlasGuide, smooth_noise
+from mien.training.procedural.factors import MakeUp
+from mien.training.procedural.paint.canvas import Canvas, curves
+from mien.training.procedural.paint.skin import lip_masks
+from mien.training.procedural.render.shading import ALBEDO, ROUGH, SCATTER, SPECULAR
+
+UPPER_LID: Final = ((246, 161, 160, 159, 158, 157, 173), (466, 388, 387, 386, 385, 384, 398))
+LOWER_LID: Final = ((163, 144, 145, 153, 154), (390, 373, 374, 380, 381))
+SHADOW_AREA: Final = ((33, 246, 161, 160, 159, 158, 157, 173, 190, 56, 28, 27, 29, 30, 247, 130),
+                      (263, 466, 388, 387, 386, 385, 384, 398, 414, 286, 258, 257, 259, 260, 467, 359))  # fmt: skip
+CHEEKBONES: Final = (117, 346)
+WET_RIM: Final = np.array([0.40, 0.14, 0.11])
+
+
+def paint_makeup(canvas: Canvas, guide: AtlasGuide, look: MakeUp, rng: np.random.Generator) -> None:
+    """Foundation, blush, eye shadow, eyeliner, lipstick."""
+    if look.foundation > 0:
+        _even_out(canvas, guide.face * look.foundation * 0.6)
+    if look.blush > 0:
+        bone = sum(guide.bump(c, 0.028) for c in CHEEKBONES)
+        canvas.maps[..., 1:3] *= 1 - (0.30 * look.blush * bone)[..., None]
+    if look.eye_shadow > 0:
+        area = sum(guide.polygon(a, 5.0) for a in SHADOW_AREA)
+        patch = np.clip(area * (0.9 + 0.15 * smooth_noise(rng, 120)), 0, 1)
+        albedo = canvas.maps[..., ALBEDO : ALBEDO + 3]
+        canvas.blend(np.minimum(look.eye_shadow_colour * 0.5 + albedo * look.eye_shadow_colour * 2.2, albedo * 1.15),
+                     patch * look.eye_shadow)  # fmt: skip
+        canvas.mix(ROUGH, 0.38, patch * look.eye_shadow * 0.5)
+    if look.eyeliner > 0:
+        line = curves([guide.landmarks_px[list(p)] for p in UPPER_LID], 1.2, [1.0, 1.0])
+        canvas.blend(np.array([0.012, 0.01, 0.01]), np.clip(line * look.eyeliner * 1.1, 0, 0.95))
+    if look.lipstick > 0:
+        _lipstick(canvas, guide, look)
+
+
+def paint_lid_rims(canvas: Canvas, guide: AtlasGuide) -> None:
+    """The moist pink edge of the lids."""
+    lower = curves([guide.landmarks_px[list(p)] for p in LOWER_LID], 1.0, [0.7, 0.7])
+    rim = np.clip(lower, 0, 1)
+    albedo = canvas.maps[..., ALBEDO : ALBEDO + 3]
+    canvas.blend(albedo * 0.55 + WET_RIM * 0.35, rim * 0.55)
+    canvas.mix(ROUGH, 0.28, rim)
+    canvas.mix(SPECULAR, 1.3, rim)
+
+
+def _even_out(canvas: Canvas, mask: np.ndarray) -> None:
+    albedo = canvas.maps[..., ALBEDO : ALBEDO + 3]
+    small = cv2.resize(albedo, (ATLAS // 8, ATLAS // 8), interpolation=cv2.INTER_AREA)
+    calm = cv2.resize(cv2.GaussianBlur(small, (0, 0), 3.0), (ATLAS, ATLAS), interpolation=cv2.INTER_LINEAR)
+    canvas.blend(calm, mask)
+    canvas.mix(ROUGH, 0.56, mask * 0.5)
+
+
+def _lipstick(canvas: Canvas, guide: AtlasGuide, look: MakeUp) -> None:
+    lip = lip_masks(guide)[0]
+    cover = np.clip((lip - 0.35) / 0.3, 0, 1) * (0.45 + 0.5 * look.lipstick)
+    albedo = canvas.maps[..., ALBEDO : ALBEDO + 3]
+    level = albedo.mean(-1, keepdims=True) / 0.22
+    canvas.blend(look.lipstick_colour * np.clip(level, 0.7, 1.3), cover)
+    canvas.mix(ROUGH, 0.45 - 0.27 * look.lipstick_gloss, cover)
+    canvas.mix(SPECULAR, 1.2 + 0.5 * look.lipstick_gloss, cover)
+    canvas.mix(SCATTER, 0.55, cover)

@@ -1,0 +1,215 @@
+"""Skin: chromophores, spots, shine and fine relief."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+
+from mien.training.procedural.atlas import ATLAS, AtlasGuide, smooth_noise, smoothstep
+from mien.training.procedural.chromophores import skin_albedo
+from mien.training.procedural.factors import LipLook, SkinLook
+from mien.training.procedural.paint.canvas import MM, Canvas
+from mien.training.procedural.paint.lines import LineGroup, groove
+from mien.training.procedural.render.shading import CAVITY, ROUGH, SCATTER, SPECULAR
+from mien.training.procedural.semantics import Semantic
+
+LIPS_OUTER: Final = (
+    61,
+    146,
+    91,
+    181,
+    84,
+    17,
+    314,
+    405,
+    321,
+    375,
+    291,
+    409,
+    270,
+    269,
+    267,
+    0,
+    37,
+    39,
+    40,
+    185,
+)
+LIPS_INNER: Final = (
+    78,
+    95,
+    88,
+    178,
+    87,
+    14,
+    317,
+    402,
+    318,
+    324,
+    308,
+    415,
+    310,
+    311,
+    312,
+    13,
+    82,
+    81,
+    80,
+    191,
+)
+NOSE_TIP, NOSE_WINGS, CHIN, FOREHEAD = 4, (48, 278), 199, 151
+CHEEKS: Final = (50, 280)
+LIDS: Final = ((159, 145), (386, 374))
+EARS: Final = (127, 356)
+AT_REST: Final = {
+    "forehead": 0.8, "crows_feet": 0.8, "glabella": 0.8, "nasolabial": 0.75, "marionette": 0.8, "trough": 0.8,
+    "lower_lid": 0.8, "neck": 0.9,
+}  # fmt: skip
+"""Depth of lines at rest in a deeply lined face."""
+
+
+def lip_masks(guide: AtlasGuide) -> tuple[np.ndarray, np.ndarray]:
+    """Lips [ATLAS, ATLAS] with a soft border, and the seam between them."""
+    outer, inner = guide.polygon(LIPS_OUTER, 2.2), guide.polygon(LIPS_INNER, 1.6)
+    return outer, inner
+
+
+def paint_skin(
+    guide: AtlasGuide,
+    skin: SkinLook,
+    lips: LipLook,
+    lines: dict[str, np.ndarray],
+    groups: list[LineGroup],
+    rng: np.random.Generator,
+) -> Canvas:
+    """The whole body as skin, with bare lips."""
+    canvas = Canvas.blank(ATLAS, ATLAS)
+    lip, _ = lip_masks(guide)
+    melanin, blood = _chromophores(guide, skin, lines, rng)
+    melanin *= 1 - lip * (0.35 - 0.3 * lips.pigment * skin.melanin)
+    wanted = 0.30 + 0.62 * lips.blood + 0.05 * smooth_noise(rng, 90)
+    blood += (wanted * (1 - 0.2 * skin.melanin) - blood) * lip * 0.95
+    canvas.maps[..., :3] = skin_albedo(melanin, blood)
+    canvas.material[:] = Semantic.SKIN
+    canvas.material[lip > 0.5] = Semantic.LIPS
+    _relief(canvas, guide, skin, lip, lines, groups, rng)
+    _shine(canvas, guide, skin, lips, lip, rng)
+    return canvas
+
+
+def _chromophores(
+    guide: AtlasGuide, skin: SkinLook, lines: dict[str, np.ndarray], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Melanin and blood [ATLAS, ATLAS], each 0..1."""
+    uneven = 0.35 + skin.mottling
+    broad, middle, fine = (smooth_noise(rng, n) for n in (9, 40, 130))
+    melanin = skin.melanin + uneven * (0.012 * broad + 0.010 * middle + 0.012 * fine)
+    blood = (
+        skin.blood
+        - 0.06
+        + uneven * (0.035 * smooth_noise(rng, 14) + 0.035 * middle + 0.03 * smooth_noise(rng, 110))
+    )
+    cheeks = guide.bump(CHEEKS[0], 0.038) + guide.bump(CHEEKS[1], 0.038)
+    nose = guide.bump(NOSE_TIP, 0.02) + sum(guide.bump(w, 0.011) for w in NOSE_WINGS)
+    blood += (0.05 + 0.22 * skin.cheeks) * cheeks * (1 + 0.4 * middle) + (0.06 + 0.2 * skin.nose) * nose
+    blood += 0.06 * guide.bump(CHIN, 0.025) + 0.10 * sum(guide.bump(e, 0.04) for e in EARS)
+    lids = sum(guide.bump(a, 0.016) for pair in LIDS for a in pair)
+    blood += 0.10 * lids
+    rings = np.clip(lines["trough"] + 0.6 * lines["lower_lid"], 0, 1)
+    rings = cv2.GaussianBlur(rings, (0, 0), 4.0)
+    melanin += skin.under_eye * (0.07 + 0.05 * skin.melanin) * rings
+    blood += skin.under_eye * 0.13 * rings
+    sun = guide.bump(FOREHEAD, 0.07) + 0.5 * cheeks + 0.5 * guide.bump(NOSE_TIP, 0.03)
+    melanin += 0.02 * sun - 0.015 * (1 - guide.face)
+    blood -= 0.05 * guide.bump(FOREHEAD, 0.08)
+    melanin += _spots(guide, skin, cheeks + nose, rng)
+    return melanin, blood
+
+
+def _spots(guide: AtlasGuide, skin: SkinLook, sunny: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Melanin of freckles, age spots and moles."""
+    out = np.zeros((ATLAS, ATLAS), np.float32)
+    where = np.clip(0.25 + sunny, 0, 1)
+    if skin.freckles > 0:
+        for share, blur in ((0.006, 1.0), (0.0025, 1.7)):
+            seeds = (rng.uniform(size=out.shape) < share * where).astype(np.float32)
+            seeds *= rng.uniform(0.3, 1, out.shape).astype(np.float32)
+            out += np.minimum(cv2.GaussianBlur(seeds, (0, 0), blur) * 2 * np.pi * blur**2, 1)
+        out *= 0.20 * skin.freckles * guide.face
+    if skin.age_spots > 0:
+        patches = smoothstep(smooth_noise(rng, 46) + 0.3 * smooth_noise(rng, 120), 0.95, 1.5)
+        out += 0.12 * skin.age_spots * patches * (0.3 + 0.7 * guide.face)
+    face = np.argwhere((guide.face > 0.5) | ((guide.y < -0.2) & (guide.y > -0.35) & (guide.z > -0.05)))
+    for _ in range(skin.moles):
+        row, column = face[rng.integers(len(face))]
+        radius = rng.uniform(0.8, 2.2)
+        reach = int(radius * 3) + 1
+        rows, columns = slice(max(row - reach, 0), row + reach), slice(max(column - reach, 0), column + reach)
+        y, x = np.mgrid[rows, columns]
+        r = np.hypot(x - column, y - row)[: out[rows, columns].shape[0], : out[rows, columns].shape[1]]
+        out[rows, columns] += rng.uniform(0.15, 0.45) * (1 - smoothstep(r, radius * 0.6, radius * 1.3))
+    return out
+
+
+def _relief(
+    canvas: Canvas,
+    guide: AtlasGuide,
+    skin: SkinLook,
+    lip: np.ndarray,
+    lines: dict[str, np.ndarray],
+    groups: list[LineGroup],
+    rng: np.random.Generator,
+) -> None:
+    h = canvas.height
+    t_zone = np.clip(guide.bump(NOSE_TIP, 0.03) + 0.7 * guide.bump(FOREHEAD, 0.05) + 0.8 * sum(
+        guide.bump(c, 0.032) for c in CHEEKS), 0, 1)  # fmt: skip
+    grain = cv2.GaussianBlur(rng.standard_normal((ATLAS, ATLAS), np.float32), (0, 0), 0.8)
+    h += (0.014 + 0.02 * skin.wrinkles) * MM * grain * (1 - lip)
+    h += (0.03 + 0.05 * skin.wrinkles) * MM * smooth_noise(rng, 260) * (1 - lip)
+    h += (0.08 + 0.10 * skin.wrinkles) * MM * smooth_noise(rng, 60)
+    pores = (rng.uniform(size=h.shape) < 0.045).astype(np.float32)
+    pores = cv2.GaussianBlur(pores * rng.uniform(0.3, 1, h.shape).astype(np.float32), (0, 0), 0.85)
+    h -= 0.55 * skin.pores * MM * pores * t_zone
+    cavity = 1 - 0.5 * skin.pores * np.clip(pores * 3, 0, 1) * t_zone
+    for group in groups:
+        rest = AT_REST.get(group.name, 0.0) * skin.wrinkles
+        if group.name == "crease":
+            rest = 0.25 + 0.75 * skin.creases
+        if group.name == "nasolabial":
+            rest += 0.16
+        h += group.depth_mm * MM * rest * groove(lines[group.name])
+        cavity *= 1 - min(rest, 1) * (0.30 if group.name == "crease" else 0.14) * np.clip(
+            lines[group.name], 0, 1
+        )
+    crinkled = smooth_noise(rng, 150) * smoothstep(guide.y, -0.3, -0.1)
+    h += 0.10 * MM * skin.wrinkles**1.5 * crinkled
+    h += 0.12 * MM * lip * _lip_lines(guide, rng)
+    canvas.maps[..., CAVITY] = cavity
+
+
+def _lip_lines(guide: AtlasGuide, rng: np.random.Generator) -> np.ndarray:
+    """Fine lines across the lips."""
+    phase = np.arange(ATLAS) * 1.05 + np.cumsum(rng.normal(0, 0.45, ATLAS))
+    wavy = phase[None] + 1.5 * smooth_noise(rng, 40)
+    return np.asarray(np.sin(wavy) * (0.6 + 0.5 * smooth_noise(rng, 60)), dtype=np.float32)
+
+
+def _shine(
+    canvas: Canvas,
+    guide: AtlasGuide,
+    skin: SkinLook,
+    lips: LipLook,
+    lip: np.ndarray,
+    rng: np.random.Generator,
+) -> None:
+    oily = np.clip(
+        guide.bump(NOSE_TIP, 0.022) + 0.8 * guide.bump(FOREHEAD, 0.05) + 0.5 * guide.bump(CHIN, 0.02), 0, 1
+    )
+    patches = 0.03 * smooth_noise(rng, 30) + 0.03 * smooth_noise(rng, 120)
+    canvas.maps[..., ROUGH] = np.clip(
+        0.53 - (0.03 + 0.14 * skin.oil) * oily - 0.05 * skin.oil + patches, 0.28, 0.7
+    )
+    canvas.maps[..., SPECULAR] = 0.85 + 0.35 * skin.oil * oily
+    canvas.maps[..., SCATTER] = 1.0
+    canvas.mix(ROUGH, 0.30 + 0.16 * lips.dryness, lip)
+    canvas.mix(SPECULAR, 1.25 - 0.3 * lips.dryness, lip)
