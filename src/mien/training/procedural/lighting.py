@@ -85,7 +85,7 @@ def _overcast(rng: np.random.Generator) -> Light:
     key = KeyLight(_front(rng, 0.6, (0.5, 1.1)), tint * rng.uniform(0.15, 0.45), 0.55)
     ground = warmth(0.3) * np.array([1.0, 1.0 + rng.uniform(0, 0.06), 1.0]) * rng.uniform(0.12, 0.4)
     sky = (tint * 1.1, tint * rng.uniform(0.45, 0.8), ground)
-    return _light("overcast", key, _panel_of(key, (0.9, 0.6)), sky)
+    return _light("overcast", key, _panel_of(key, (0.5, 0.3)), sky)
 
 
 def _sun(rng: np.random.Generator) -> Light:
@@ -99,7 +99,7 @@ def _sun(rng: np.random.Generator) -> Light:
 
 
 def _window(rng: np.random.Generator) -> Light:
-    size = (rng.uniform(0.3, 0.7), rng.uniform(0.4, 0.8))
+    size = (rng.uniform(0.16, 0.4), rng.uniform(0.22, 0.5))
     key = KeyLight(
         _front(rng, 0.85, (0.0, 0.45)), warmth(rng.normal(-0.25, 0.15)) * rng.uniform(0.6, 1.1), 0.4
     )

@@ -33,12 +33,12 @@ DYES: Final = np.array(
 """Linear colours of cloth, chosen by us: black, white, navy and grey first, as they are worn most."""
 DYE_ODDS: Final = np.array([4, 4, 3, 3] + [1] * 11) / 25
 LINES: Final[dict[Neckline, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]]] = {
-    "crew": ((-0.335, -0.30), (0.03, 0.06), (0.008, 0.012)),
-    "v_neck": ((-0.335, -0.30), (0.10, 0.19), (0.007, 0.012)),
-    "shirt": ((-0.30, -0.27), (0.07, 0.12), (0.010, 0.014)),
-    "turtleneck": ((-0.225, -0.20), (0.01, 0.02), (0.014, 0.020)),
-    "hoodie": ((-0.32, -0.28), (0.05, 0.09), (0.018, 0.028)),
-    "scoop": ((-0.37, -0.33), (0.10, 0.17), (0.006, 0.009)),
+    "crew": ((-0.255, -0.225), (0.02, 0.05), (0.008, 0.012)),
+    "v_neck": ((-0.255, -0.225), (0.09, 0.17), (0.007, 0.012)),
+    "shirt": ((-0.225, -0.195), (0.06, 0.11), (0.010, 0.014)),
+    "turtleneck": ((-0.19, -0.165), (0.005, 0.015), (0.012, 0.018)),
+    "hoodie": ((-0.235, -0.20), (0.05, 0.09), (0.016, 0.024)),
+    "scoop": ((-0.285, -0.25), (0.08, 0.13), (0.006, 0.009)),
 }
 """Ranges of height at the neck's side, depth of the front, and thickness, EG3D units."""
 

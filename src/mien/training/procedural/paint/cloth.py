@@ -51,9 +51,9 @@ def paint_cloth(
     band = _collar(look, place)
     weave = _weave(guide, look, rng)
     colour = _pattern(guide, look, place, rng)
-    fade = 1 + 0.05 * smooth_noise(rng, 18) + 0.05 * smooth_noise(rng, 200) + 0.18 * weave
+    fade = 1 + 0.05 * smooth_noise(rng, 18) + 0.05 * smooth_noise(rng, 200) + 0.10 * weave
     canvas.blend(np.clip(colour * fade[..., None], 0.004, 0.9).astype(np.float32), mask)
-    relief = _folds(guide, place, rng) * (1 - 0.6 * band) + 0.35 * MM * weave * (
+    relief = _folds(guide, place, rng) * (1 - 0.6 * band) + 0.2 * MM * weave * (
         1.6 if look.fabric in ("knit", "wool") else 0.6
     )
     shade = np.ones_like(mask)
@@ -89,7 +89,7 @@ def _seams(
     dark = 1 - 0.45 * np.exp(-((edge / 0.22) ** 2)) * smoothstep(place.below, 0.003, 0.006)
     relief = relief + 1.3 * MM * cv2.GaussianBlur(band, (0, 0), 2.0)
     if look.neckline in ("crew", "v_neck", "turtleneck") and look.fabric != "silk":
-        relief = relief + 0.35 * MM * np.sin(place.theta * 150) * band
+        relief = relief + 0.3 * MM * np.sin(place.theta * 150) * band
     if look.neckline == "shirt":
         x = place.theta
         placket = np.exp(-(((np.abs(x) - 0.055) / 0.008) ** 2)) * smoothstep(place.below, 0.0, 0.01)
@@ -105,14 +105,15 @@ def _seams(
 
 def _weave(guide: AtlasGuide, look: ClothesLook, rng: np.random.Generator) -> np.ndarray:
     """Fine structure in about [-1, 1]."""
-    u, v = np.meshgrid(np.arange(ATLAS, dtype=np.float32), np.arange(ATLAS, dtype=np.float32))
-    if look.fabric in ("knit", "wool"):
-        column = u * (2 * np.pi / 7)
-        stitch = np.sin(column) * np.cos(v * (2 * np.pi / 6) + 1.2 * np.cos(column))
-        return (0.7 * stitch + 0.4 * smooth_noise(rng, 300)).astype(np.float32)
-    if look.fabric == "denim":
-        return (0.6 * np.sin((u + v) * 1.3) + 0.5 * smooth_noise(rng, 320)).astype(np.float32)
-    return 0.45 * smooth_noise(rng, 340)
+    share = {
+        "knit": (190, 0.9),
+        "wool": (150, 1.0),
+        "denim": (300, 0.6),
+        "cotton": (340, 0.4),
+        "silk": (340, 0.15),
+    }
+    cells, amount = share[look.fabric]
+    return np.float32(amount) * (0.7 * smooth_noise(rng, cells) + 0.4 * smooth_noise(rng, 2 * cells))
 
 
 def _folds(guide: AtlasGuide, place: ClothPlace, rng: np.random.Generator) -> np.ndarray:

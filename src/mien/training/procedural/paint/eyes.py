@@ -19,8 +19,8 @@ OUTER_IRIS: Final = {
     "dark brown": ((0.030, 0.014, 0.008), (0.060, 0.028, 0.014)),
     "brown": ((0.075, 0.034, 0.014), (0.17, 0.080, 0.032)),
     "hazel": ((0.12, 0.085, 0.030), (0.22, 0.16, 0.06)),
-    "green": ((0.10, 0.12, 0.055), (0.20, 0.22, 0.11)),
-    "blue": ((0.070, 0.13, 0.22), (0.19, 0.28, 0.40)),
+    "green": ((0.09, 0.105, 0.055), (0.18, 0.195, 0.11)),
+    "blue": ((0.075, 0.115, 0.165), (0.20, 0.26, 0.33)),
     "grey": ((0.13, 0.16, 0.18), (0.27, 0.31, 0.34)),
 }  # fmt: skip
 """Linear colours of the iris' outer part: darkest and lightest of each kind."""
@@ -34,16 +34,17 @@ INNER_IRIS: Final = {
 def paint_eyes(strip: Canvas, look: EyeLook, rng: np.random.Generator) -> None:
     """Both eyes, alike but for fibres and veins."""
     for part in ("eye_left", "eye_right"):
-        _paint_eye(strip, island(part), look, rng)
+        _paint_eye(strip, part, look, rng)
 
 
-def _paint_eye(strip: Canvas, at: Island, look: EyeLook, rng: np.random.Generator) -> None:
+def _paint_eye(strip: Canvas, part: str, look: EyeLook, rng: np.random.Generator) -> None:
+    at = island(part)
     r = np.hypot(at.x, at.y) * RADIUS_RAD
     angle = np.arctan2(at.y, at.x)
-    sclera = _sclera(at, r, angle, look, rng)
+    sclera = _sclera(part, at, r, look, rng)
     iris = _iris(r, angle, look, rng)
     rim = look.iris_rad
-    inside = 1 - smoothstep(r, rim - 0.035, rim + 0.035)
+    inside = 1 - smoothstep(r, rim - 0.055, rim + 0.045)
     colour = sclera + (iris - sclera) * inside[..., None]
     pupil = 1 - smoothstep(r, look.pupil_rad - 0.02, look.pupil_rad + 0.02)
     colour = colour + (np.array([0.0035, 0.003, 0.003]) - colour) * pupil[..., None]
@@ -57,13 +58,14 @@ def _paint_eye(strip: Canvas, at: Island, look: EyeLook, rng: np.random.Generato
     strip.material[where] = kind
 
 
-def _sclera(
-    at: Island, r: np.ndarray, angle: np.ndarray, look: EyeLook, rng: np.random.Generator
-) -> np.ndarray:
-    white = np.array([0.66, 0.62, 0.575]) * (1 - look.yellowness * np.array([0.10, 0.18, 0.42]))
+def _sclera(part: str, at: Island, r: np.ndarray, look: EyeLook, rng: np.random.Generator) -> np.ndarray:
+    white = np.array([0.47, 0.43, 0.40]) * (1 - look.yellowness * np.array([0.10, 0.18, 0.42]))
     pink = np.array([0.60, 0.40, 0.35])
-    far = smoothstep(r, look.iris_rad + 0.10, 1.25) * (0.35 + 0.4 * look.veins)
+    far = smoothstep(r, look.iris_rad, 1.1) * (0.35 + 0.4 * look.veins)
     image = white + (pink - white) * far[..., None]
+    toward_nose = at.x * (-1 if part == "eye_left" else 1) * RADIUS_RAD
+    corner = smoothstep(toward_nose - 0.5 * np.abs(at.y), 0.72, 0.98)
+    image = image + (np.array([0.42, 0.19, 0.155]) - image) * (0.85 * corner)[..., None]
     red = _veins(at, look, rng)
     return np.asarray(
         image + (np.array([0.45, 0.11, 0.08]) - image) * (red * smoothstep(r, look.iris_rad, 0.8))[..., None]
@@ -105,7 +107,7 @@ def _iris(r: np.ndarray, angle: np.ndarray, look: EyeLook, rng: np.random.Genera
     colour = colour * np.clip(1 + 0.26 * fibre - 0.15 * np.maximum(crypts, 0), 0.35, 1.9)[..., None]
     limbus = look.limbus * smoothstep(share, 0.74, 1.0)
     collarette = 1 - 0.35 * np.exp(-(((share - 0.02) / 0.07) ** 2))
-    return np.asarray(colour * (1 - 0.72 * limbus)[..., None] * collarette[..., None])
+    return np.asarray(0.72 * colour * (1 - 0.72 * limbus)[..., None] * collarette[..., None])
 
 
 def _ring(rng: np.random.Generator, count: int) -> np.ndarray:

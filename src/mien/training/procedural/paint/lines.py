@@ -47,7 +47,7 @@ def line_groups(guide: AtlasGuide, rng: np.random.Generator) -> list[LineGroup]:
         _forehead(guide, rng),
         _crows_feet(guide, rng),
         LineGroup("glabella", _glabella(guide, rng), (1.0, 0.9), 2.0, 0.55),
-        LineGroup("nasolabial", two(NASOLABIAL), (1.0, 1.0), 4.0, 1.5),
+        LineGroup("nasolabial", two(NASOLABIAL), (1.0, 1.0), 4.5, 1.15),
         LineGroup("marionette", two(MARIONETTE), (1.0, 1.0), 3.0, 0.8),
         LineGroup("trough", two(TROUGH), (1.0, 1.0), 4.0, 0.7),
         LineGroup("lower_lid", two(LOWER_LID, 1.0), (0.8, 0.8), 1.8, 0.3),
@@ -117,4 +117,4 @@ def _neck(guide: AtlasGuide, rng: np.random.Generator) -> LineGroup:
 def groove(line: np.ndarray) -> np.ndarray:
     """Relief of a line in [-1, 0.3]: a furrow between low banks."""
     bank = cv2.GaussianBlur(line, (0, 0), 5.0)
-    return np.asarray(-line + 0.8 * bank)
+    return np.asarray(-line + 0.55 * bank)

@@ -24,8 +24,8 @@ def paint_makeup(canvas: Canvas, guide: AtlasGuide, look: MakeUp, rng: np.random
     if look.foundation > 0:
         _even_out(canvas, guide.face * look.foundation * 0.6)
     if look.blush > 0:
-        bone = sum(guide.bump(c, 0.028) for c in CHEEKBONES)
-        canvas.maps[..., 1:3] *= 1 - (0.30 * look.blush * bone)[..., None]
+        bone = sum(guide.bump(c, 0.036) for c in CHEEKBONES)
+        canvas.maps[..., 1:3] *= 1 - (0.20 * look.blush * bone)[..., None]
     if look.eye_shadow > 0:
         area = sum(guide.polygon(a, 5.0) for a in SHADOW_AREA)
         patch = np.clip(area * (0.9 + 0.15 * smooth_noise(rng, 120)), 0, 1)
@@ -60,7 +60,7 @@ def _even_out(canvas: Canvas, mask: np.ndarray) -> None:
 
 def _lipstick(canvas: Canvas, guide: AtlasGuide, look: MakeUp) -> None:
     lip = lip_masks(guide)[0]
-    cover = np.clip((lip - 0.35) / 0.3, 0, 1) * (0.45 + 0.5 * look.lipstick)
+    cover = np.clip((lip - 0.35) / 0.35, 0, 1) * (0.3 + 0.55 * look.lipstick)
     albedo = canvas.maps[..., ALBEDO : ALBEDO + 3]
     level = albedo.mean(-1, keepdims=True) / 0.22
     canvas.blend(look.lipstick_colour * np.clip(level, 0.7, 1.3), cover)

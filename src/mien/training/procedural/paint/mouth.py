@@ -81,10 +81,12 @@ def _teeth(
     )
     crown_top = crown - 1.6 * across**2
     is_tooth = 1 - smoothstep(from_edge, crown_top - 0.25, crown_top + 0.25)
-    corner = np.clip(np.abs(across) - 0.72, 0, 1) ** 2 * 9 + trim * 0.6
-    gone = 1 - smoothstep(from_edge, corner - 0.15, corner + 0.15)
-    gap_mm = 0.12 + 0.28 * look.gap
-    gap = smoothstep(np.abs(across) * half, half - gap_mm - 0.22, half - gap_mm + 0.1)
+    corner = np.clip(np.abs(across) - 0.5, 0, 1) ** 2 * 6 + trim * 0.7
+    gone = 1 - smoothstep(from_edge, corner - 0.25, corner + 0.25)
+    gap_mm = 0.02 + 0.22 * look.gap
+    gap = smoothstep(np.abs(across) * half, half - gap_mm - 0.35, half - gap_mm + 0.12) * (
+        0.35 + 0.5 * look.gap
+    )
     if look.gap > 0.8:
         gap = np.maximum(
             gap, 1 - smoothstep(side, 0.35 + 2.2 * (look.gap - 0.8), 0.8 + 2.2 * (look.gap - 0.8))
@@ -118,7 +120,7 @@ def _lay_teeth(
     strip.maps[(*where, SPECULAR)] = 1.5 * (1 - np.maximum(gap, gone) * is_tooth)
     strip.maps[(*where, SCATTER)] = 0.7
     strip.maps[(*where, CAVITY)] = 1 - 0.5 * gap * is_tooth
-    strip.height[where] = bulge * is_tooth + turned * is_tooth - 0.8 * MM * gap
+    strip.height[where] = bulge * is_tooth + turned * is_tooth - 0.5 * MM * gap
     strip.material[where] = np.where(
         is_tooth * (1 - gone) > 0.5, Semantic.TEETH, np.where(is_tooth > 0.5, Semantic.MOUTH, Semantic.GUMS)
     )

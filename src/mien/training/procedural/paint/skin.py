@@ -86,7 +86,7 @@ def paint_skin(
     canvas = Canvas.blank(ATLAS, ATLAS)
     lip, _ = lip_masks(guide)
     melanin, blood = _chromophores(guide, skin, lines, rng)
-    melanin *= 1 - lip * (0.35 - 0.3 * lips.pigment * skin.melanin)
+    melanin *= 1 - lip * (0.26 - 0.24 * lips.pigment) * (1 - 0.6 * skin.melanin)
     wanted = 0.30 + 0.62 * lips.blood + 0.05 * smooth_noise(rng, 90)
     blood += (wanted * (1 - 0.2 * skin.melanin) - blood) * lip * 0.95
     canvas.maps[..., :3] = skin_albedo(melanin, blood)
@@ -103,11 +103,11 @@ def _chromophores(
     """Melanin and blood [ATLAS, ATLAS], each 0..1."""
     uneven = 0.35 + skin.mottling
     broad, middle, fine = (smooth_noise(rng, n) for n in (9, 40, 130))
-    melanin = skin.melanin + uneven * (0.012 * broad + 0.010 * middle + 0.012 * fine)
+    melanin = skin.melanin + uneven * (0.010 * broad + 0.006 * middle + 0.009 * fine)
     blood = (
         skin.blood
         - 0.06
-        + uneven * (0.035 * smooth_noise(rng, 14) + 0.035 * middle + 0.03 * smooth_noise(rng, 110))
+        + uneven * (0.025 * smooth_noise(rng, 14) + 0.022 * middle + 0.026 * smooth_noise(rng, 110))
     )
     cheeks = guide.bump(CHEEKS[0], 0.038) + guide.bump(CHEEKS[1], 0.038)
     nose = guide.bump(NOSE_TIP, 0.02) + sum(guide.bump(w, 0.011) for w in NOSE_WINGS)
@@ -165,8 +165,8 @@ def _relief(
         guide.bump(c, 0.032) for c in CHEEKS), 0, 1)  # fmt: skip
     grain = cv2.GaussianBlur(rng.standard_normal((ATLAS, ATLAS), np.float32), (0, 0), 0.8)
     h += (0.014 + 0.02 * skin.wrinkles) * MM * grain * (1 - lip)
-    h += (0.03 + 0.05 * skin.wrinkles) * MM * smooth_noise(rng, 260) * (1 - lip)
-    h += (0.08 + 0.10 * skin.wrinkles) * MM * smooth_noise(rng, 60)
+    h += (0.025 + 0.03 * skin.wrinkles) * MM * smooth_noise(rng, 260) * (1 - lip)
+    h += (0.04 + 0.07 * skin.wrinkles) * MM * smooth_noise(rng, 60)
     pores = (rng.uniform(size=h.shape) < 0.045).astype(np.float32)
     pores = cv2.GaussianBlur(pores * rng.uniform(0.3, 1, h.shape).astype(np.float32), (0, 0), 0.85)
     h -= 0.55 * skin.pores * MM * pores * t_zone
@@ -182,15 +182,15 @@ def _relief(
             lines[group.name], 0, 1
         )
     crinkled = smooth_noise(rng, 150) * smoothstep(guide.y, -0.3, -0.1)
-    h += 0.10 * MM * skin.wrinkles**1.5 * crinkled
-    h += 0.12 * MM * lip * _lip_lines(guide, rng)
+    h += 0.06 * MM * skin.wrinkles**1.5 * crinkled
+    h += 0.08 * MM * lip * _lip_lines(guide, rng)
     canvas.maps[..., CAVITY] = cavity
 
 
 def _lip_lines(guide: AtlasGuide, rng: np.random.Generator) -> np.ndarray:
     """Fine lines across the lips."""
-    phase = np.arange(ATLAS) * 1.05 + np.cumsum(rng.normal(0, 0.45, ATLAS))
-    wavy = phase[None] + 1.5 * smooth_noise(rng, 40)
+    phase = np.arange(ATLAS) * 0.85 + np.cumsum(rng.normal(0, 0.7, ATLAS))
+    wavy = phase[None] + 2.5 * smooth_noise(rng, 60)
     return np.asarray(np.sin(wavy) * (0.6 + 0.5 * smooth_noise(rng, 60)), dtype=np.float32)
 
 
@@ -207,9 +207,9 @@ def _shine(
     )
     patches = 0.03 * smooth_noise(rng, 30) + 0.03 * smooth_noise(rng, 120)
     canvas.maps[..., ROUGH] = np.clip(
-        0.53 - (0.03 + 0.14 * skin.oil) * oily - 0.05 * skin.oil + patches, 0.28, 0.7
+        0.61 - (0.03 + 0.12 * skin.oil) * oily - 0.03 * skin.oil + patches, 0.36, 0.75
     )
-    canvas.maps[..., SPECULAR] = 0.85 + 0.35 * skin.oil * oily
+    canvas.maps[..., SPECULAR] = 0.72 + 0.33 * skin.oil * oily
     canvas.maps[..., SCATTER] = 1.0
     canvas.mix(ROUGH, 0.30 + 0.16 * lips.dryness, lip)
     canvas.mix(SPECULAR, 1.25 - 0.3 * lips.dryness, lip)

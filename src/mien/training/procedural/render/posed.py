@@ -12,10 +12,12 @@ from mien.morphable.raster import RayScene, vertex_normals
 from mien.training.procedural.light import sphere_directions
 
 SKY_RAYS: Final = 40
-OPEN_PARTS: Final = ("eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue", "mouth")
-"""Their exposure changes with lids and jaw, and is found anew for every expression."""
+OPEN_PARTS: Final = ("teeth_upper", "teeth_lower", "tongue", "mouth")
+"""Their exposure changes with the jaw, and is found anew for every expression."""
 MOUTH_LANDMARKS: Final = (0, 17, 61, 291)
 LIFT: Final = 0.002
+SOCKET: Final = 0.05
+"""Radius around an eyeball's middle within which its socket lies, EG3D units."""
 HIDDEN_PUSH: Final = {"teeth_upper": 0.012, "teeth_lower": 0.014, "tongue": 0.006}
 """Depth by which skin wins over what is behind it: the model's teeth may cut through lips and chin."""
 
@@ -59,6 +61,18 @@ def _open_vertices(model: MorphableModel) -> np.ndarray:
     v = model.mean.numpy()
     lips = (np.abs(v - near) < [0.085, 0.05, 0.05]).all(1)
     return np.union1d(index, np.flatnonzero(lips & (model.exposure.numpy() < 0.7)))
+
+
+@lru_cache(maxsize=2)
+def socket_faces(model: MorphableModel) -> np.ndarray:
+    """Bool [F]: the body's triangles behind and beside the eyeballs, seen in the corners of open eyes."""
+    v, sky = model.mean.numpy(), model.exposure.numpy()
+    near = np.zeros(len(v), bool)
+    for index in model.eyeball_vertices:
+        ball = v[index.numpy()]
+        near |= np.linalg.norm(v - (ball.max(0) + ball.min(0)) / 2, axis=1) < SOCKET
+    body = model.part_of_face.numpy() == PARTS.index("body")
+    return np.asarray(body & (near & (sky < 0.35))[model.faces_np].all(1))
 
 
 @lru_cache(maxsize=2)

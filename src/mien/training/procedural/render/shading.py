@@ -102,8 +102,8 @@ def shade(xyz, normal, face, grad_u, grad_v, slope, maps, sky, lit, eye, key, ke
             vh = (vx * hx + vy * hy + vz * hz) * scale
             m = ONE - vh
             fresnel = f0 + (ONE - f0) * m * m * m * m * m
-            two = np.float32(0.75) * _lobe(rough, nl, nv, nh)
-            two += np.float32(0.25) * _lobe(max(rough * np.float32(0.6), np.float32(0.12)), nl, nv, nh)
+            two = np.float32(0.88) * _lobe(rough, nl, nv, nh)
+            two += np.float32(0.12) * _lobe(max(rough * np.float32(0.6), np.float32(0.12)), nl, nv, nh)
             gloss = two * fresnel * nl * PI * lit[n] * cavity
         # surroundings, reflected
         rx = np.float32(2) * nv * bx - vx

@@ -13,15 +13,21 @@ from mien.training.procedural.light import Light
 from mien.training.procedural.render.buffers import Layer
 from mien.training.procedural.render.eyeballs import coat_reflection, eye_points
 from mien.training.procedural.render.kernels import fetch
+from mien.training.procedural.render.posed import socket_faces
 from mien.training.procedural.render.scene import Scene
 from mien.training.procedural.render.shading import ALBEDO, CHANNELS, SCATTER, shade
 
 EYE_LEFT, EYE_RIGHT = PARTS.index("eye_left"), PARTS.index("eye_right")
 BODY: Final = PARTS.index("body")
-LID_SHADE: Final = 0.55
+LID_SHADE: Final = 0.9
 """How much the lids darken the eyeball right at their edge."""
-LID_REACH: Final = 0.0045
-"""Distance over which that fades, EG3D units (2.4 mm)."""
+LID_REACH: Final = 0.0055
+"""Distance over which that fades, EG3D units (3 mm)."""
+CARUNCLE: Final = np.array([0.42, 0.17, 0.14], np.float32)
+SOCKET_SKY: Final = 0.4
+OPEN_EYE_SKY: Final = 0.85
+LIP_SHADE: Final = 0.8
+LIP_REACH: Final = 0.008
 MOUTH_PARTS: Final = tuple(PARTS.index(p) for p in ("teeth_upper", "teeth_lower", "tongue", "mouth"))
 
 
@@ -64,10 +70,11 @@ def shade_layer(
     maps, slope, semantic = look_up(scene, layer)
     eye = camera.position.numpy().astype(np.float32)
     out, received = np.empty_like(layer.xyz), np.empty_like(layer.xyz)
-    pile = scene.pile
+    pile, focal = scene.pile, float(camera.intrinsics[1, 1])
     part = scene.part[layer.face]
     eyes = np.flatnonzero((part == EYE_LEFT) | (part == EYE_RIGHT))
     normals, sky, coat = layer.normals, layer.sky, None
+    _moisten_sockets(scene, layer, maps)
     if len(eyes):
         view = eye - layer.xyz[eyes]
         view /= np.linalg.norm(view, axis=1, keepdims=True)
@@ -79,8 +86,14 @@ def shade_layer(
         maps[eyes], semantic[eyes] = _eye_maps(scene, points.uv)
         normals[eyes] = points.normals
         slope[eyes] = 0
-        sky[eyes] = sky[eyes] * lid_shade(layer, eyes, side_px)
+        sky[eyes] = OPEN_EYE_SKY * edge_shade(layer, eyes, side_px, focal, depth=LID_SHADE, reach=LID_REACH)
+        lit = lit.copy()
+        lit[eyes] *= 0.3 + 0.7 * sky[eyes] / OPEN_EYE_SKY
         coat = points.coat
+    mouth = np.flatnonzero(np.isin(part, MOUTH_PARTS))
+    if len(mouth):
+        sky = sky.copy() if sky is layer.sky else sky
+        sky[mouth] *= edge_shade(layer, mouth, side_px, focal, depth=LIP_SHADE, reach=LIP_REACH)
     keep = maps[:, 4].copy()
     if len(eyes):
         maps[eyes, 4] = 0.0  # the tear film reflects instead
@@ -94,6 +107,17 @@ def shade_layer(
     return Shaded(out, received, semantic)
 
 
+def _moisten_sockets(scene: Scene, layer: Layer, maps: np.ndarray) -> None:
+    """The corners of the eyes are wet and pink; the chart has no texels of their own for them."""
+    count = len(scene.body.faces)
+    wet = np.flatnonzero(
+        (layer.face < count) & socket_faces(scene.sitter.model)[np.minimum(layer.face, count - 1)]
+    )
+    maps[wet, :3] = 0.45 * maps[wet, :3] + 0.55 * CARUNCLE
+    maps[wet, 3], maps[wet, 4] = 0.3, 1.3
+    layer.sky[wet] = np.maximum(layer.sky[wet], SOCKET_SKY)
+
+
 def _eye_maps(scene: Scene, uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     a = scene.sitter.appearance
     u, v = ((uv[:, k] + 1) * np.float32(STRIP_WIDTH / 2) - np.float32(0.5) for k in range(2))
@@ -105,13 +129,23 @@ def _eye_maps(scene: Scene, uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return maps, a.strip_material[row, np.clip(np.rint(u).astype(np.int64), 0, STRIP_WIDTH - 1)]
 
 
-def lid_shade(layer: Layer, eyes: np.ndarray, side_px: int) -> np.ndarray:
-    """Factor [E] on the light of the surroundings near the lids' edges, by distance over the picture."""
+def edge_shade(
+    layer: Layer, inner: np.ndarray, side_px: int, focal: float, *, depth: float, reach: float
+) -> np.ndarray:
+    """Factor [E] on the light of the surroundings: the lids darken the eyeballs, and the lips the teeth, at
+    their edges. inner [E]: samples of what they frame; the distance is taken over the picture."""
     mask = np.zeros(side_px * side_px, np.uint8)
-    mask[layer.sample[eyes]] = 1
-    far = cv2.distanceTransform(mask.reshape(side_px, side_px), cv2.DIST_L2, 3).ravel()[layer.sample[eyes]]
-    unit = layer.distance[eyes] / (4.2647 * side_px)
-    return np.asarray(1 - LID_SHADE * np.exp(-np.maximum(far - 0.5, 0) * unit / LID_REACH), dtype=np.float32)
+    mask[layer.sample[inner]] = 1
+    mask = mask.reshape(side_px, side_px)
+    near = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+    row = np.arange(side_px)[:, None]
+    below = row - np.maximum.accumulate(np.where(mask == 0, row, -side_px), axis=0)
+    unit = layer.distance[inner] / (focal * side_px)
+    at = layer.sample[inner]
+    shade = np.ones(len(inner))
+    for far, share in ((near, 0.55), (below, 0.7)):
+        shade *= 1 - depth * share * np.exp(-np.maximum(far.ravel()[at] - 0.5, 0) * unit / reach)
+    return shade.astype(np.float32)
 
 
 def semantic_at(scene: Scene, layer: Layer) -> np.ndarray:
