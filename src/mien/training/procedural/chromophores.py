@@ -10,10 +10,12 @@ baseline, Jacques 2013 (Optical properties of biological tissues: a review); ref
 Jensen et al. 2001 (A practical model for subsurface light transport); eyes' response, Wyman et al. 2013.
 """
 
+# mypy: disable-error-code="no-untyped-def"
 from functools import lru_cache
-from typing import Final
+from typing import Final, no_type_check
 
 import numpy as np
+from numba import njit
 
 NM: Final = np.arange(400, 701, 10, dtype=np.float64)
 OXYGENATED: Final = np.array(
@@ -125,9 +127,22 @@ def melanin_share(unit: np.ndarray) -> np.ndarray:
 
 def skin_albedo(melanin: np.ndarray, blood: np.ndarray) -> np.ndarray:
     """Linear albedo float32 [..., 3] for melanin and blood, each 0..1."""
-    table = skin_table()
-    a, b = (np.clip(t, 0, 1).astype(np.float32) * (GRID - 1) for t in (melanin, blood))
-    i, j = np.minimum(a.astype(np.int32), GRID - 2), np.minimum(b.astype(np.int32), GRID - 2)
-    a, b = (a - i)[..., None], (b - j)[..., None]
-    low = table[i, j] * (1 - b) + table[i, j + 1] * b
-    return low * (1 - a) + (table[i + 1, j] * (1 - b) + table[i + 1, j + 1] * b) * a
+    a, b = (np.ascontiguousarray(t, dtype=np.float32) for t in np.broadcast_arrays(melanin, blood))
+    out = np.empty((*a.shape, 3), np.float32)
+    _look_up(skin_table(), a.ravel(), b.ravel(), out.reshape(-1, 3))
+    return out
+
+
+@njit(cache=True, fastmath=True)
+@no_type_check
+def _look_up(table, melanin, blood, out):
+    last = table.shape[0] - 2
+    for n in range(melanin.shape[0]):
+        a = min(max(melanin[n], np.float32(0)), np.float32(1)) * (last + 1)
+        b = min(max(blood[n], np.float32(0)), np.float32(1)) * (last + 1)
+        i, j = min(int(a), last), min(int(b), last)
+        a, b = np.float32(a - i), np.float32(b - j)
+        for c in range(3):
+            low = table[i, j, c] * (1 - b) + table[i, j + 1, c] * b
+            high = table[i + 1, j, c] * (1 - b) + table[i + 1, j + 1, c] * b
+            out[n, c] = low * (1 - a) + high * a

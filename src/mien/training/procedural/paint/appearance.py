@@ -8,10 +8,10 @@ import numpy as np
 from mien.core.arkit import ARKIT_INDEX
 from mien.morphable.model import MorphableModel
 from mien.training.procedural.atlas import ATLAS, STRIP_HEIGHT, STRIP_WIDTH, atlas_guide, slopes
-from mien.training.procedural.paint.canvas import MM, Canvas
+from mien.training.procedural.paint.canvas import MM, Canvas, Patch
 from mien.training.procedural.paint.cloth import paint_cloth, place_cloth
 from mien.training.procedural.paint.eyes import paint_eyes
-from mien.training.procedural.paint.lines import groove, line_groups
+from mien.training.procedural.paint.lines import LineGroup, line_groups
 from mien.training.procedural.paint.makeup import paint_lid_rims, paint_makeup
 from mien.training.procedural.paint.mouth import paint_mouth
 from mien.training.procedural.paint.skin import paint_skin
@@ -88,9 +88,7 @@ def paint_person(model: MorphableModel, person: Person) -> Appearance:
     strip = Canvas.blank(STRIP_HEIGHT, STRIP_WIDTH)
     paint_eyes(strip, person.eyes, rng)
     paint_mouth(strip, model, person.mouth, rng)
-    folds = tuple(
-        _fold(g.name, g.depth_mm * MM * groove(lines[g.name])) for g in groups if g.name in WRINKLED_BY
-    )
+    folds = tuple(_fold(g, lines[g.name]) for g in groups if g.name in WRINKLED_BY)
     np.clip(body.maps[..., :3], 0.003, 0.92, out=body.maps[..., :3])
     return Appearance(
         maps=body.maps,
@@ -106,8 +104,5 @@ def paint_person(model: MorphableModel, person: Person) -> Appearance:
     )
 
 
-def _fold(name: str, height: np.ndarray) -> Fold:
-    whole = slopes(height, ATLAS)
-    rows, columns = (np.flatnonzero((np.abs(height) > 0.02 * MM).any(axis)) for axis in (1, 0))
-    box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-    return Fold(name, *box, np.ascontiguousarray(whole[box]))
+def _fold(group: LineGroup, patch: Patch) -> Fold:
+    return Fold(group.name, *patch.box, slopes(group.depth_mm * MM * patch.groove(), ATLAS))

@@ -1,5 +1,6 @@
 """What painting fills: maps of the surface, its relief, and what each texel shows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +33,10 @@ class Canvas:
             np.zeros((*shape, CHANNELS), np.float32), np.zeros(shape, np.float32), np.zeros(shape, np.uint8)
         )
 
+    def part(self, box: tuple[slice, slice]) -> "Canvas":
+        """A rectangle of it, sharing memory."""
+        return Canvas(self.maps[box], self.height[box], self.material[box])
+
     def blend(self, colour: np.ndarray, mask: np.ndarray) -> None:
         """Lay a linear colour [3] or [H, W, 3] over the albedo, by a mask [H, W] in [0, 1]."""
         albedo = self.maps[..., ALBEDO : ALBEDO + 3]
@@ -42,35 +47,47 @@ class Canvas:
         self.maps[..., channel] += (value - self.maps[..., channel]) * mask
 
 
-def curves(points_px: list[np.ndarray], width_px: float, weights: list[float]) -> np.ndarray:
-    """Soft lines [ATLAS, ATLAS] through points [K, 2], thin at both ends; peak about the line's weight."""
-    image = np.zeros((ATLAS, ATLAS), np.float32)
-    for points, weight in zip(points_px, weights, strict=True):
-        dense = resample(points, 24)
-        fade = np.sin(np.linspace(0.05, np.pi - 0.05, len(dense) - 1)) ** 0.7 * weight
-        fixed = np.round(dense * 16).astype(np.int32)
-        line = np.zeros_like(image)
-        for a, b, strength in zip(fixed[:-1], fixed[1:], fade, strict=True):
-            low, high = (np.minimum(a, b) >> 4) - 3, (np.maximum(a, b) >> 4) + 4
-            low, high = np.clip(low, 0, ATLAS), np.clip(high, 0, ATLAS)
-            part = line[low[1] : high[1], low[0] : high[0]]
-            if part.size == 0:
-                continue
-            stroke = np.zeros_like(part)
-            shift = low * 16
-            cv2.line(
-                stroke,
-                tuple(map(int, a - shift)),
-                tuple(map(int, b - shift)),
-                float(strength),
-                2,
-                cv2.LINE_AA,
-                4,
-            )
-            np.maximum(part, stroke, out=part)
-        image += line
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """A picture on a rectangle of the atlas; it is zero outside."""
+
+    rows: slice
+    columns: slice
+    values: np.ndarray
+    """float32 [h, w]."""
+
+    @property
+    def box(self) -> tuple[slice, slice]:
+        """Index of the rectangle in an array [ATLAS, ATLAS, ...]."""
+        return self.rows, self.columns
+
+    def whole(self) -> np.ndarray:
+        """float32 [ATLAS, ATLAS]."""
+        out = np.zeros((ATLAS, ATLAS), np.float32)
+        out[self.box] = self.values
+        return out
+
+    def groove(self) -> np.ndarray:
+        """Relief [h, w] of drawn lines, in about [-1, 0.3]: furrows between low banks."""
+        return np.asarray(0.55 * cv2.GaussianBlur(self.values, (0, 0), 5.0) - self.values)
+
+
+def curves(points_px: Sequence[np.ndarray], width_px: float, weights: Sequence[float]) -> Patch:
+    """Soft lines through points [K, 2] of the atlas, thin at both ends; peak about the line's weight."""
+    dense = [resample(points, 24) for points in points_px]
+    margin = int(4 * width_px) + 16
+    low = np.maximum(np.floor(np.min([d.min(0) for d in dense], 0)).astype(int) - margin, 0)
+    high = np.minimum(np.ceil(np.max([d.max(0) for d in dense], 0)).astype(int) + margin, ATLAS)
+    image = np.zeros((high[1] - low[1], high[0] - low[0]), np.float32)
+    for points, weight in zip(dense, weights, strict=True):
+        fade = np.sin(np.linspace(0.05, np.pi - 0.05, len(points) - 1)) ** 0.7 * weight
+        fixed = [tuple(p) for p in np.round((points - low) * 16).astype(int).tolist()]
+        # short pieces drawn weakest first, so that overlaps keep the stronger
+        for k in np.argsort(fade):
+            cv2.line(image, fixed[k], fixed[k + 1], float(fade[k]), 2, cv2.LINE_AA, 4)
     gain = max(width_px * 1.25, 1.0)
-    return np.asarray(np.minimum(cv2.GaussianBlur(image, (0, 0), width_px) * gain, 1.2))
+    soft = np.minimum(cv2.GaussianBlur(image, (0, 0), width_px) * gain, 1.2)
+    return Patch(slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0])), soft)
 
 
 def resample(points: np.ndarray, count: int) -> np.ndarray:

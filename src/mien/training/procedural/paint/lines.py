@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
-import cv2
 import numpy as np
 
 from mien.training.procedural.atlas import AtlasGuide
-from mien.training.procedural.paint.canvas import curves
+from mien.training.procedural.paint.canvas import Patch, curves
 
 FOREHEAD_ROWS: Final = (
     (105, 66, 107, 9, 336, 296, 334),
@@ -33,9 +32,9 @@ class LineGroup:
     width_px: float
     depth_mm: float
 
-    def drawn(self) -> np.ndarray:
-        """Soft lines [ATLAS, ATLAS] in about [0, 1]."""
-        return curves(list(self.paths_px), self.width_px, list(self.weights))
+    def drawn(self) -> Patch:
+        """Soft lines, in about [0, 1]."""
+        return curves(self.paths_px, self.width_px, self.weights)
 
 
 def line_groups(guide: AtlasGuide, rng: np.random.Generator) -> list[LineGroup]:
@@ -112,9 +111,3 @@ def _neck(guide: AtlasGuide, rng: np.random.Generator) -> LineGroup:
         paths.append(np.stack([x, row + 8 * np.cos(np.linspace(-1.5, 1.5, 7)) + rng.normal(0, 1.5, 7)], 1))
         weights.append(float(rng.uniform(0.5, 1)))
     return LineGroup("neck", tuple(paths), tuple(weights), 2.6, 0.6)
-
-
-def groove(line: np.ndarray) -> np.ndarray:
-    """Relief of a line in [-1, 0.3]: a furrow between low banks."""
-    bank = cv2.GaussianBlur(line, (0, 0), 5.0)
-    return np.asarray(-line + 0.55 * bank)

@@ -35,19 +35,19 @@ def paint_makeup(canvas: Canvas, guide: AtlasGuide, look: MakeUp, rng: np.random
         canvas.mix(ROUGH, 0.38, patch * look.eye_shadow * 0.5)
     if look.eyeliner > 0:
         line = curves([guide.landmarks_px[list(p)] for p in UPPER_LID], 1.2, [1.0, 1.0])
-        canvas.blend(np.array([0.012, 0.01, 0.01]), np.clip(line * look.eyeliner * 1.1, 0, 0.95))
+        ink = np.clip(line.values * look.eyeliner * 1.1, 0, 0.95)
+        canvas.part(line.box).blend(np.array([0.012, 0.01, 0.01]), ink)
     if look.lipstick > 0:
         _lipstick(canvas, guide, look)
 
 
 def paint_lid_rims(canvas: Canvas, guide: AtlasGuide) -> None:
     """The moist pink edge of the lids."""
-    lower = curves([guide.landmarks_px[list(p)] for p in LOWER_LID], 1.0, [0.7, 0.7])
-    rim = np.clip(lower, 0, 1)
-    albedo = canvas.maps[..., ALBEDO : ALBEDO + 3]
-    canvas.blend(albedo * 0.55 + WET_RIM * 0.35, rim * 0.55)
-    canvas.mix(ROUGH, 0.28, rim)
-    canvas.mix(SPECULAR, 1.3, rim)
+    patch = curves([guide.landmarks_px[list(p)] for p in LOWER_LID], 1.0, [0.7, 0.7])
+    rim, part = np.clip(patch.values, 0, 1), canvas.part(patch.box)
+    part.blend(part.maps[..., ALBEDO : ALBEDO + 3] * 0.55 + WET_RIM * 0.35, rim * 0.55)
+    part.mix(ROUGH, 0.28, rim)
+    part.mix(SPECULAR, 1.3, rim)
 
 
 def _even_out(canvas: Canvas, mask: np.ndarray) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 from mien.training.procedural.atlas import ATLAS, AtlasGuide, smooth_noise, smoothstep
 from mien.training.procedural.chromophores import skin_albedo
 from mien.training.procedural.factors import LipLook, SkinLook
-from mien.training.procedural.paint.canvas import MM, Canvas
-from mien.training.procedural.paint.lines import LineGroup, groove
+from mien.training.procedural.paint.canvas import MM, Canvas, Patch
+from mien.training.procedural.paint.lines import LineGroup
 from mien.training.procedural.render.shading import CAVITY, ROUGH, SCATTER, SPECULAR
 from mien.training.procedural.semantics import Semantic
 
@@ -78,7 +78,7 @@ def paint_skin(
     guide: AtlasGuide,
     skin: SkinLook,
     lips: LipLook,
-    lines: dict[str, np.ndarray],
+    lines: dict[str, Patch],
     groups: list[LineGroup],
     rng: np.random.Generator,
 ) -> Canvas:
@@ -98,7 +98,7 @@ def paint_skin(
 
 
 def _chromophores(
-    guide: AtlasGuide, skin: SkinLook, lines: dict[str, np.ndarray], rng: np.random.Generator
+    guide: AtlasGuide, skin: SkinLook, lines: dict[str, Patch], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Melanin and blood [ATLAS, ATLAS], each 0..1."""
     uneven = 0.35 + skin.mottling
@@ -115,7 +115,7 @@ def _chromophores(
     blood += 0.06 * guide.bump(CHIN, 0.025) + 0.10 * sum(guide.bump(e, 0.04) for e in EARS)
     lids = sum(guide.bump(a, 0.016) for pair in LIDS for a in pair)
     blood += 0.10 * lids
-    rings = np.clip(lines["trough"] + 0.6 * lines["lower_lid"], 0, 1)
+    rings = np.clip(lines["trough"].whole() + 0.6 * lines["lower_lid"].whole(), 0, 1)
     rings = cv2.GaussianBlur(rings, (0, 0), 4.0)
     melanin += skin.under_eye * (0.07 + 0.05 * skin.melanin) * rings
     blood += skin.under_eye * 0.13 * rings
@@ -156,7 +156,7 @@ def _relief(
     guide: AtlasGuide,
     skin: SkinLook,
     lip: np.ndarray,
-    lines: dict[str, np.ndarray],
+    lines: dict[str, Patch],
     groups: list[LineGroup],
     rng: np.random.Generator,
 ) -> None:
@@ -177,10 +177,10 @@ def _relief(
             rest = 0.25 + 0.75 * skin.creases
         if group.name == "nasolabial":
             rest += 0.16
-        h += group.depth_mm * MM * rest * groove(lines[group.name])
-        cavity *= 1 - min(rest, 1) * (0.30 if group.name == "crease" else 0.14) * np.clip(
-            lines[group.name], 0, 1
-        )
+        patch = lines[group.name]
+        h[patch.box] += group.depth_mm * MM * rest * patch.groove()
+        dark = min(rest, 1) * (0.30 if group.name == "crease" else 0.14)
+        cavity[patch.box] *= 1 - dark * np.clip(patch.values, 0, 1)
     crinkled = smooth_noise(rng, 150) * smoothstep(guide.y, -0.3, -0.1)
     h += 0.06 * MM * skin.wrinkles**1.5 * crinkled
     h += 0.08 * MM * lip * _lip_lines(guide, rng)

@@ -134,17 +134,18 @@ def edge_shade(
 ) -> np.ndarray:
     """Factor [E] on the light of the surroundings: the lids darken the eyeballs, and the lips the teeth, at
     their edges. inner [E]: samples of what they frame; the distance is taken over the picture."""
-    mask = np.zeros(side_px * side_px, np.uint8)
-    mask[layer.sample[inner]] = 1
-    mask = mask.reshape(side_px, side_px)
-    near = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
-    row = np.arange(side_px)[:, None]
-    below = row - np.maximum.accumulate(np.where(mask == 0, row, -side_px), axis=0)
-    unit = layer.distance[inner] / (focal * side_px)
     at = layer.sample[inner]
+    y, x = np.divmod(at, side_px)
+    y, x = y - y.min() + 1, x - x.min() + 1
+    mask = np.zeros((y.max() + 2, x.max() + 2), np.uint8)
+    mask[y, x] = 1
+    near = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+    row = np.arange(len(mask))[:, None]
+    below = row - np.maximum.accumulate(np.where(mask == 0, row, 0), axis=0)
+    unit = layer.distance[inner] / (focal * side_px)
     shade = np.ones(len(inner))
     for far, share in ((near, 0.55), (below, 0.7)):
-        shade *= 1 - depth * share * np.exp(-np.maximum(far.ravel()[at] - 0.5, 0) * unit / reach)
+        shade *= 1 - depth * share * np.exp(-np.maximum(far[y, x] - 0.5, 0) * unit / reach)
     return shade.astype(np.float32)
 
 

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
+import torch
 
 from mien.core.camera import Camera
 from mien.training.procedural.light import Light
@@ -86,8 +88,6 @@ def _geometry(scene: Scene, camera: Camera, size_px: int) -> dict[str, np.ndarra
     off[front.sample[cloth]] = True
     planes = np.zeros((size_px * size_px, 3), np.float32)
     if cloth.any():
-        import torch
-
         planes[front.sample[cloth]] = scene.sitter.carrier.to_planes(
             torch.from_numpy(front.xyz[cloth])
         ).numpy()
@@ -110,4 +110,6 @@ def _spread(layer: Layer, values: np.ndarray, square: tuple[int, int]) -> np.nda
 
 
 def _shrunk(values: np.ndarray, size_px: int, n: int) -> np.ndarray:
-    return np.asarray(values.reshape(size_px, n, size_px, n, -1).mean((1, 3)))
+    side = size_px * n
+    small = cv2.resize(values.reshape(side, side, -1), (size_px, size_px), interpolation=cv2.INTER_AREA)
+    return np.asarray(small.reshape(size_px, size_px, -1))
