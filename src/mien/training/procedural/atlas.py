@@ -98,6 +98,15 @@ class AtlasGuide:
         return self._planar[2]
 
     @cached_property
+    def even(self) -> np.ndarray:
+        """float32 [ATLAS, ATLAS], 1 where texels are as small as on the face, less where the chart is stretched
+        (shoulders, crown): fine patterns fade there."""
+        across = np.linalg.norm(np.diff(self.xyz, axis=1, append=self.xyz[:, :1]), axis=-1)
+        down = np.linalg.norm(np.diff(self.xyz, axis=0, append=self.xyz[-1:]), axis=-1)
+        size = cv2.GaussianBlur(np.minimum(np.maximum(across, down), 0.02).astype(np.float32), (0, 0), 4.0)
+        return np.asarray(np.clip(0.0016 / np.maximum(size, 1e-5), 0, 1) ** 1.5, dtype=np.float32)
+
+    @cached_property
     def face(self) -> np.ndarray:
         """Soft mask of the face, float32 [ATLAS, ATLAS]."""
         oval = [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,

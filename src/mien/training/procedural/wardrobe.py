@@ -59,7 +59,7 @@ def draw_clothes(rng: np.random.Generator) -> ClothesLook:
         pattern=pattern,
         colour=colours[0],
         second_colour=colours[1],
-        scale=float(np.exp(rng.uniform(np.log(0.012), np.log(0.06)))),
+        scale=float(np.exp(rng.uniform(np.log(0.022), np.log(0.08)))),
         thickness=float(rng.uniform(*thick)),
         line_y=float(rng.uniform(*line)),
         depth=float(rng.uniform(*depth)),

@@ -49,15 +49,14 @@ def paint_cloth(
     """Cover the skin of a canvas with cloth where it lies."""
     mask = place.mask
     band = _collar(look, place)
-    weave = _weave(guide, look, rng)
+    weave = _weave(look, rng) * guide.even
     colour = _pattern(guide, look, place, rng)
-    fade = 1 + 0.05 * smooth_noise(rng, 18) + 0.05 * smooth_noise(rng, 200) + 0.10 * weave
+    fade = 1 + 0.05 * smooth_noise(rng, 18) + 0.05 * smooth_noise(rng, 200) * guide.even + 0.10 * weave
     canvas.blend(np.clip(colour * fade[..., None], 0.004, 0.9).astype(np.float32), mask)
-    relief = _folds(guide, place, rng) * (1 - 0.6 * band) + 0.2 * MM * weave * (
+    relief = _folds(place, rng) * (1 - 0.6 * band) + 0.2 * MM * weave * (
         1.6 if look.fabric in ("knit", "wool") else 0.6
     )
-    shade = np.ones_like(mask)
-    relief, shade = _seams(look, place, band, relief, shade)
+    relief, shade = _seams(look, place, band, guide.even, relief)
     canvas.height[:] += (relief - canvas.height) * mask
     canvas.mix(ROUGH, ROUGHNESS[look.fabric], mask)
     canvas.mix(SPECULAR, SHEEN[look.fabric], mask)
@@ -82,14 +81,14 @@ def _collar(look: ClothesLook, place: ClothPlace) -> np.ndarray:
 
 
 def _seams(
-    look: ClothesLook, place: ClothPlace, band: np.ndarray, relief: np.ndarray, shade: np.ndarray
+    look: ClothesLook, place: ClothPlace, band: np.ndarray, even: np.ndarray, relief: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Collars stand out, ribs run across them; a shirt has a row of buttons."""
     edge = np.abs(cv2.GaussianBlur(band, (0, 0), 1.5) - 0.5)
     dark = 1 - 0.45 * np.exp(-((edge / 0.22) ** 2)) * smoothstep(place.below, 0.003, 0.006)
     relief = relief + 1.3 * MM * cv2.GaussianBlur(band, (0, 0), 2.0)
     if look.neckline in ("crew", "v_neck", "turtleneck") and look.fabric != "silk":
-        relief = relief + 0.3 * MM * np.sin(place.theta * 150) * band
+        relief = relief + 0.3 * MM * np.sin(place.theta * 110) * band * even
     if look.neckline == "shirt":
         x = place.theta
         placket = np.exp(-(((np.abs(x) - 0.055) / 0.008) ** 2)) * smoothstep(place.below, 0.0, 0.01)
@@ -100,10 +99,10 @@ def _seams(
         button = 1 - smoothstep(r, 0.006, 0.0075)
         relief = relief + 1.2 * MM * button
         dark = dark * (1 - 0.35 * np.exp(-(((r - 0.008) / 0.0015) ** 2)))
-    return relief.astype(np.float32), (shade * dark).astype(np.float32)
+    return relief.astype(np.float32), dark.astype(np.float32)
 
 
-def _weave(guide: AtlasGuide, look: ClothesLook, rng: np.random.Generator) -> np.ndarray:
+def _weave(look: ClothesLook, rng: np.random.Generator) -> np.ndarray:
     """Fine structure in about [-1, 1]."""
     share = {
         "knit": (190, 0.9),
@@ -116,7 +115,7 @@ def _weave(guide: AtlasGuide, look: ClothesLook, rng: np.random.Generator) -> np
     return np.float32(amount) * (0.7 * smooth_noise(rng, cells) + 0.4 * smooth_noise(rng, 2 * cells))
 
 
-def _folds(guide: AtlasGuide, place: ClothPlace, rng: np.random.Generator) -> np.ndarray:
+def _folds(place: ClothPlace, rng: np.random.Generator) -> np.ndarray:
     """Soft folds that fall from the shoulders and pull towards the middle."""
     bend = 0.25 * smooth_noise(rng, 8)
     slant = place.theta * rng.uniform(7, 12) + place.below * rng.uniform(10, 30) * np.sign(place.theta)
@@ -131,7 +130,7 @@ def _pattern(guide: AtlasGuide, look: ClothesLook, place: ClothPlace, rng: np.ra
     first, second = look.colour[None, None], look.second_colour[None, None]
     if look.pattern == "plain":
         return first
-    across, down = guide.x + 0.004 * smooth_noise(rng, 20), guide.y + 0.004 * smooth_noise(rng, 20)
+    across, down = guide.x + 0.0015 * smooth_noise(rng, 20), guide.y + 0.002 * smooth_noise(rng, 20)
     if look.neckline == "shirt" or look.pattern == "checks":
         stripes = smoothstep(np.sin(across * (2 * np.pi / (look.scale * 0.5))), 0.3, 0.6)
     else:

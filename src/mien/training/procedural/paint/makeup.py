@@ -27,11 +27,11 @@ def paint_makeup(canvas: Canvas, guide: AtlasGuide, look: MakeUp, rng: np.random
         bone = sum(guide.bump(c, 0.036) for c in CHEEKBONES)
         canvas.maps[..., 1:3] *= 1 - (0.20 * look.blush * bone)[..., None]
     if look.eye_shadow > 0:
-        area = sum(guide.polygon(a, 5.0) for a in SHADOW_AREA)
+        area = sum(guide.polygon(a, 7.0) for a in SHADOW_AREA)
         patch = np.clip(area * (0.9 + 0.15 * smooth_noise(rng, 120)), 0, 1)
         albedo = canvas.maps[..., ALBEDO : ALBEDO + 3]
         canvas.blend(np.minimum(look.eye_shadow_colour * 0.5 + albedo * look.eye_shadow_colour * 2.2, albedo * 1.15),
-                     patch * look.eye_shadow)  # fmt: skip
+                     patch * look.eye_shadow * 0.7)  # fmt: skip
         canvas.mix(ROUGH, 0.38, patch * look.eye_shadow * 0.5)
     if look.eyeliner > 0:
         line = curves([guide.landmarks_px[list(p)] for p in UPPER_LID], 1.2, [1.0, 1.0])
@@ -62,8 +62,8 @@ def _lipstick(canvas: Canvas, guide: AtlasGuide, look: MakeUp) -> None:
     lip = lip_masks(guide)[0]
     cover = np.clip((lip - 0.35) / 0.35, 0, 1) * (0.3 + 0.55 * look.lipstick)
     albedo = canvas.maps[..., ALBEDO : ALBEDO + 3]
-    level = albedo.mean(-1, keepdims=True) / 0.22
-    canvas.blend(look.lipstick_colour * np.clip(level, 0.7, 1.3), cover)
+    level = albedo.mean(-1, keepdims=True) / 0.26
+    canvas.blend(look.lipstick_colour * np.clip(level, 0.35, 1.2), cover)
     canvas.mix(ROUGH, 0.45 - 0.27 * look.lipstick_gloss, cover)
     canvas.mix(SPECULAR, 1.2 + 0.5 * look.lipstick_gloss, cover)
     canvas.mix(SCATTER, 0.55, cover)

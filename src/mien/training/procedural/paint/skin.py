@@ -86,9 +86,9 @@ def paint_skin(
     canvas = Canvas.blank(ATLAS, ATLAS)
     lip, _ = lip_masks(guide)
     melanin, blood = _chromophores(guide, skin, lines, rng)
-    melanin *= 1 - lip * (0.26 - 0.24 * lips.pigment) * (1 - 0.6 * skin.melanin)
-    wanted = 0.30 + 0.62 * lips.blood + 0.05 * smooth_noise(rng, 90)
-    blood += (wanted * (1 - 0.2 * skin.melanin) - blood) * lip * 0.95
+    melanin += lip * (0.06 * lips.pigment - 0.10 * skin.melanin * (1 - lips.pigment))
+    wanted = 0.46 + 0.5 * lips.blood + 0.05 * smooth_noise(rng, 90)
+    blood += (wanted - blood) * lip * 0.95
     canvas.maps[..., :3] = skin_albedo(melanin, blood)
     canvas.material[:] = Semantic.SKIN
     canvas.material[lip > 0.5] = Semantic.LIPS
@@ -101,7 +101,7 @@ def _chromophores(
     guide: AtlasGuide, skin: SkinLook, lines: dict[str, Patch], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Melanin and blood [ATLAS, ATLAS], each 0..1."""
-    uneven = 0.35 + skin.mottling
+    uneven = (0.35 + skin.mottling) * guide.even
     broad, middle, fine = (smooth_noise(rng, n) for n in (9, 40, 130))
     melanin = skin.melanin + uneven * (0.010 * broad + 0.006 * middle + 0.009 * fine)
     blood = (
@@ -111,7 +111,7 @@ def _chromophores(
     )
     cheeks = guide.bump(CHEEKS[0], 0.038) + guide.bump(CHEEKS[1], 0.038)
     nose = guide.bump(NOSE_TIP, 0.02) + sum(guide.bump(w, 0.011) for w in NOSE_WINGS)
-    blood += (0.05 + 0.22 * skin.cheeks) * cheeks * (1 + 0.4 * middle) + (0.06 + 0.2 * skin.nose) * nose
+    blood += (0.03 + 0.15 * skin.cheeks) * cheeks * (1 + 0.4 * middle) + (0.05 + 0.17 * skin.nose) * nose
     blood += 0.06 * guide.bump(CHIN, 0.025) + 0.10 * sum(guide.bump(e, 0.04) for e in EARS)
     lids = sum(guide.bump(a, 0.016) for pair in LIDS for a in pair)
     blood += 0.10 * lids
@@ -211,5 +211,5 @@ def _shine(
     )
     canvas.maps[..., SPECULAR] = 0.72 + 0.33 * skin.oil * oily
     canvas.maps[..., SCATTER] = 1.0
-    canvas.mix(ROUGH, 0.30 + 0.16 * lips.dryness, lip)
-    canvas.mix(SPECULAR, 1.25 - 0.3 * lips.dryness, lip)
+    canvas.mix(ROUGH, 0.36 + 0.16 * lips.dryness, lip)
+    canvas.mix(SPECULAR, 1.05 - 0.3 * lips.dryness, lip)

@@ -25,7 +25,7 @@ LID_REACH: Final = 0.0055
 """Distance over which that fades, EG3D units (3 mm)."""
 CARUNCLE: Final = np.array([0.42, 0.17, 0.14], np.float32)
 SOCKET_SKY: Final = 0.4
-OPEN_EYE_SKY: Final = 0.85
+OPEN_EYE_SKY: Final = 0.7
 LIP_SHADE: Final = 0.8
 LIP_REACH: Final = 0.008
 MOUTH_PARTS: Final = tuple(PARTS.index(p) for p in ("teeth_upper", "teeth_lower", "tongue", "mouth"))
