@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from build_head_model import DEPTH_BELOW_CROWN_M, Sampler, load_groups, to_head_frame
 from finish_head_model import LOWEST_Y
-
 from mien.core.checkpoint import write_safetensors
 from mien.morphable.model import load_head_model
 

@@ -56,5 +56,5 @@ def test_lookup_meets_the_table_and_lies_between() -> None:
     n = len(table)
     grid = np.linspace(0, 1, n).astype(np.float32)
     np.testing.assert_allclose(skin_albedo(grid, grid), table[np.arange(n), np.arange(n)], atol=2e-4)
-    between = skin_albedo(np.float32([0.5 / (n - 1)]), np.float32([0.0]))[0]
+    between = skin_albedo(np.array([0.5 / (n - 1)]), np.zeros(1))[0]
     np.testing.assert_allclose(between, (table[0, 0] + table[1, 0]) / 2, atol=1e-5)

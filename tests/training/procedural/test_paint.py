@@ -62,7 +62,7 @@ def test_darker_people_are_darker_and_lips_are_redder(model: MorphableModel, per
     assert light.maps[face][:, :3].mean() > 3 * dark.maps[face][:, :3].mean()
     for a in (light, dark):
         lips, skin = (a.maps[face & (a.material == k)][:, :3].mean(0) for k in (Semantic.LIPS, Semantic.SKIN))
-        assert lips[0] / lips[1] > 1.2 * skin[0] / skin[1]
+        assert lips[0] / lips[1] > 1.05 * skin[0] / skin[1]
 
 
 def test_expressions_deepen_their_own_lines_only(sitter: Sitter) -> None:
@@ -94,7 +94,8 @@ def test_noise_has_no_seam_and_curves_pass_their_points() -> None:
     patch = curves([points], 1.5, [1.0])
     whole = patch.whole()
     assert whole[120, 140] > 0.5
-    assert whole[patch.box].sum() == whole.sum()
+    whole[patch.box] = 0
+    assert not whole.any()
 
 
 def test_islands_cover_their_columns() -> None:

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from mien.core.arkit import ARKIT_INDEX
 from mien.morphable.model import MorphableModel
@@ -59,15 +60,14 @@ def test_labels_name_every_factor_with_its_value(person: Person) -> None:
 
 def test_form_follows_sex_and_age(model: MorphableModel) -> None:
     """Children's heads are smaller, and a man's jaw and nose are larger than a woman's."""
-    import torch
 
     def size(sex: str, age: float) -> float:
         v = model.vertices(torch.from_numpy(mean_identity(sex, age)), torch.zeros(52))  # type: ignore[arg-type]
         face = model.landmarks(v)
         return float((face[10] - face[152]).norm())
 
-    assert size("male", 10) < size("male", 25)
-    assert size("female", 25) < size("male", 25)
+    assert size("male", 10.0) < size("male", 25.0)
+    assert size("female", 25.0) < size("male", 25.0)
     factors = load_head_factors()
     assert factors.mean.shape[2] == model.component_count
     middle = mean_identity("female", float(factors.age_years[2]))

@@ -1,4 +1,4 @@
-"""The atlas: what is painted where. Texel (row, column) of a square picture over the chart, row 0 at v = -1."""
+"""The atlas: what is painted where. Texels are (row, column) of a square over the chart; row 0 is v = -1."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ STRIP_SCALE: Final = 2
 """The islands (eyes, teeth, tongue, mouth) are painted on a strip of their own, this many times finer."""
 STRIP_WIDTH: Final = ATLAS * STRIP_SCALE
 STRIP_TOP_V: Final = -0.8
-STRIP_HEIGHT: Final = int(round((STRIP_TOP_V + 1) / 2 * STRIP_WIDTH))
+STRIP_HEIGHT: Final = round((STRIP_TOP_V + 1) / 2 * STRIP_WIDTH)
 ISLAND_ROWS: Final = (-0.985, -0.805)
 ISLAND_COLUMNS: Final = {
     "eye_left": (-0.99, -0.81), "eye_right": (-0.79, -0.61), "teeth_upper": (-0.59, -0.21),
@@ -99,8 +99,8 @@ class AtlasGuide:
 
     @cached_property
     def even(self) -> np.ndarray:
-        """float32 [ATLAS, ATLAS], 1 where texels are as small as on the face, less where the chart is stretched
-        (shoulders, crown): fine patterns fade there."""
+        """float32 [ATLAS, ATLAS], 1 where texels are as small as on the face, less where the
+        chart is stretched (shoulders, crown): fine patterns fade there."""
         across = np.linalg.norm(np.diff(self.xyz, axis=1, append=self.xyz[:, :1]), axis=-1)
         down = np.linalg.norm(np.diff(self.xyz, axis=0, append=self.xyz[-1:]), axis=-1)
         size = cv2.GaussianBlur(np.minimum(np.maximum(across, down), 0.02).astype(np.float32), (0, 0), 4.0)
@@ -110,7 +110,8 @@ class AtlasGuide:
     def face(self) -> np.ndarray:
         """Soft mask of the face, float32 [ATLAS, ATLAS]."""
         oval = [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-                152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109]  # fmt: skip
+                152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67,
+                109]  # fmt: skip
         return self.polygon(oval, 8.0)
 
 
@@ -142,7 +143,7 @@ def smoothstep(x: np.ndarray, low: float | np.ndarray, high: float | np.ndarray)
 
 
 def smooth_noise(rng: np.random.Generator, cells: int, size: int = ATLAS) -> np.ndarray:
-    """Random field float32 [size, size] of mean 0 and spread about 0.7, `cells` bumps a side, periodic in u."""
+    """Random field float32 [size, size], mean 0, spread about 0.7, `cells` bumps a side, periodic in u."""
     grid = rng.standard_normal((cells, cells), np.float32)
     wide = np.concatenate([grid[:, -2:], grid, grid[:, :2]], 1)
     margin = int(np.ceil(2 * size / cells))
@@ -175,7 +176,7 @@ def island(part: str) -> Island:
     """The rectangle of an eye, a row of teeth, the tongue or the mouth on the strip, with a small margin."""
     left, right = ISLAND_COLUMNS[part]
     low, high = ISLAND_ROWS
-    first, last = (int(round((u + 1) / 2 * STRIP_WIDTH)) for u in (left - 0.008, right + 0.008))
+    first, last = (round((u + 1) / 2 * STRIP_WIDTH) for u in (left - 0.008, right + 0.008))
     columns, rows = slice(max(first, 0), last), slice(0, STRIP_HEIGHT)
     u = (np.arange(columns.start, columns.stop) + 0.5) / STRIP_WIDTH * 2 - 1
     v = (np.arange(STRIP_HEIGHT) + 0.5) / STRIP_WIDTH * 2 - 1

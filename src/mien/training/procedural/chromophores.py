@@ -74,7 +74,7 @@ def colour_matching() -> np.ndarray:
     """CIE 1931 colour matching functions [31, 3] at `NM`, Wyman's sums of lobes."""
 
     def lobe(peak: float, below: float, above: float) -> np.ndarray:
-        return np.asarray(np.exp(-0.5 * ((NM - peak) * np.where(NM < peak, below, above)) ** 2))
+        return np.asarray(np.exp(-0.5 * ((NM - peak) * np.where(peak > NM, below, above)) ** 2))
 
     x = 0.362 * lobe(442.0, 0.0624, 0.0374) + 1.056 * lobe(599.8, 0.0264, 0.0323)
     x = x - 0.065 * lobe(501.1, 0.0490, 0.0382)

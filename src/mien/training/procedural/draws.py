@@ -11,7 +11,8 @@ from mien.generator.samples import rest_expression
 MOODS: Final[tuple[tuple[float, dict[str, tuple[float, float]]], ...]] = (
     (0.22, {}),
     (0.22, {"mouthSmile": (0.2, 0.9), "cheekSquint": (0.1, 0.6), "eyeSquint": (0.0, 0.4)}),
-    (0.10, {"mouthSmile": (0.5, 1.0), "mouthUpperUp": (0.2, 0.6), "jawOpen": (0.05, 0.3), "cheekSquint": (0.2, 0.7)}),
+    (0.10, {"mouthSmile": (0.5, 1.0), "mouthUpperUp": (0.2, 0.6), "jawOpen": (0.05, 0.3),
+            "cheekSquint": (0.2, 0.7)}),
     (0.14, {"jawOpen": (0.1, 0.7), "mouthFunnel": (0.0, 0.4)}),
     (0.08, {"browInnerUp": (0.3, 1.0), "browOuterUp": (0.2, 1.0), "eyeWide": (0.2, 0.8)}),
     (0.08, {"browDown": (0.3, 1.0), "eyeSquint": (0.1, 0.6), "mouthPress": (0.0, 0.5)}),

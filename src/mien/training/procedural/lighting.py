@@ -128,7 +128,7 @@ def _studio(rng: np.random.Generator) -> Light:
         (0.3, 0.6),
         (tint * rng.uniform(0, 4)).astype(np.float32),
         False,
-    )  # noqa: E501
+    )
     wall = tint * rng.uniform(0.06, 0.4)
     return _light(
         "studio",
@@ -160,5 +160,6 @@ def _office(rng: np.random.Generator) -> Light:
 
 
 _MAKERS: Final = {
-    "overcast": _overcast, "sun": _sun, "window": _window, "studio": _studio, "lamps": _lamps, "office": _office,
+    "overcast": _overcast, "sun": _sun, "window": _window, "studio": _studio, "lamps": _lamps,
+    "office": _office,
 }  # fmt: skip

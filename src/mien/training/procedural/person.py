@@ -97,7 +97,7 @@ def _draw_skin(age: float, melanin: float, rng: np.random.Generator) -> SkinLook
         age_spots=float(np.clip(rng.beta(2, 3) * 1.5 * max(old - 0.35, 0) / 0.65, 0, 1)),
         moles=int(rng.poisson(1.6)),
         pores=float(np.clip(rng.beta(2, 2.5) * (0.35 if age < 14 else 1.0), 0, 1)),
-        wrinkles=float(np.clip(old**1.3 * rng.uniform(0.65, 1.25) * (1 - 0.25 * melanin), 0, 1)),
+        wrinkles=float(np.clip(old * rng.uniform(0.6, 1.3) * (1 - 0.25 * melanin), 0, 1)),
         oil=float(rng.beta(2, 2) * (0.5 if age < 13 or age > 65 else 1.0)),
         creases=float(rng.uniform(0.15, 1)),
     )

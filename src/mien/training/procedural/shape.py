@@ -11,7 +11,7 @@ from mien.core.checkpoint import read_safetensors
 from mien.training.procedural.factors import Sex, Shape
 
 INDIVIDUAL: Final = 0.85
-"""Share of the spread that sex, age, weight and ancestry leave open, as drawn: less, as those are drawn too."""
+"""Share of the spread left open by sex, age, weight and ancestry that is drawn."""
 SEXES: Final = ("male", "female")
 
 

@@ -19,13 +19,15 @@ from mien.training.procedural.person import Person
 
 WRINKLED_BY: Final[dict[str, dict[str, float]]] = {
     "forehead": {"browInnerUp": 0.8, "browOuterUpLeft": 0.4, "browOuterUpRight": 0.4},
-    "crows_feet": {"eyeSquintLeft": 0.35, "eyeSquintRight": 0.35, "mouthSmileLeft": 0.3, "mouthSmileRight": 0.3,
-                   "cheekSquintLeft": 0.4, "cheekSquintRight": 0.4},
+    "crows_feet": {"eyeSquintLeft": 0.35, "eyeSquintRight": 0.35, "mouthSmileLeft": 0.3,
+                   "mouthSmileRight": 0.3, "cheekSquintLeft": 0.4, "cheekSquintRight": 0.4},
     "glabella": {"browDownLeft": 0.6, "browDownRight": 0.6},
-    "nasolabial": {"mouthSmileLeft": 0.45, "mouthSmileRight": 0.45, "noseSneerLeft": 0.4, "noseSneerRight": 0.4,
+    "nasolabial": {"mouthSmileLeft": 0.45, "mouthSmileRight": 0.45, "noseSneerLeft": 0.4,
+                   "noseSneerRight": 0.4,
                    "mouthUpperUpLeft": 0.25, "mouthUpperUpRight": 0.25},
     "marionette": {"mouthFrownLeft": 0.5, "mouthFrownRight": 0.5},
-    "lower_lid": {"cheekSquintLeft": 0.5, "cheekSquintRight": 0.5, "eyeSquintLeft": 0.4, "eyeSquintRight": 0.4},
+    "lower_lid": {"cheekSquintLeft": 0.5, "cheekSquintRight": 0.5, "eyeSquintLeft": 0.4,
+                  "eyeSquintRight": 0.4},
 }  # fmt: skip
 """How much each coefficient deepens a group of lines."""
 YOUNG_SHARE: Final = 0.35

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from mien.morphable.chart import AXIS_Z
-from mien.training.procedural.atlas import ATLAS, AtlasGuide, smooth_noise, smoothstep
+from mien.training.procedural.atlas import AtlasGuide, smooth_noise, smoothstep
 from mien.training.procedural.factors import ClothesLook
 from mien.training.procedural.paint.canvas import MM, Canvas
 from mien.training.procedural.render.shading import CAVITY, ROUGH, SCATTER, SPECULAR
@@ -53,7 +53,7 @@ def paint_cloth(
     colour = _pattern(guide, look, place, rng)
     fade = 1 + 0.05 * smooth_noise(rng, 18) + 0.05 * smooth_noise(rng, 200) * guide.even + 0.10 * weave
     canvas.blend(np.clip(colour * fade[..., None], 0.004, 0.9).astype(np.float32), mask)
-    relief = _folds(place, rng) * (1 - 0.6 * band) + 0.2 * MM * weave * (
+    relief = _folds(place, rng) * (1 - 0.6 * band) + 0.09 * MM * weave * (
         1.6 if look.fabric in ("knit", "wool") else 0.6
     )
     relief, shade = _seams(look, place, band, guide.even, relief)

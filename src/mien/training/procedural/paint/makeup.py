@@ -14,7 +14,8 @@ from mien.training.procedural.render.shading import ALBEDO, ROUGH, SCATTER, SPEC
 UPPER_LID: Final = ((246, 161, 160, 159, 158, 157, 173), (466, 388, 387, 386, 385, 384, 398))
 LOWER_LID: Final = ((163, 144, 145, 153, 154), (390, 373, 374, 380, 381))
 SHADOW_AREA: Final = ((33, 246, 161, 160, 159, 158, 157, 173, 190, 56, 28, 27, 29, 30, 247, 130),
-                      (263, 466, 388, 387, 386, 385, 384, 398, 414, 286, 258, 257, 259, 260, 467, 359))  # fmt: skip
+                      (263, 466, 388, 387, 386, 385, 384, 398, 414, 286, 258, 257, 259, 260, 467, 359),
+)  # fmt: skip
 CHEEKBONES: Final = (117, 346)
 WET_RIM: Final = np.array([0.40, 0.14, 0.11])
 
@@ -24,13 +25,14 @@ def paint_makeup(canvas: Canvas, guide: AtlasGuide, look: MakeUp, rng: np.random
     if look.foundation > 0:
         _even_out(canvas, guide.face * look.foundation * 0.6)
     if look.blush > 0:
-        bone = sum(guide.bump(c, 0.036) for c in CHEEKBONES)
+        bone = guide.bump(CHEEKBONES[0], 0.036) + guide.bump(CHEEKBONES[1], 0.036)
         canvas.maps[..., 1:3] *= 1 - (0.20 * look.blush * bone)[..., None]
     if look.eye_shadow > 0:
-        area = sum(guide.polygon(a, 7.0) for a in SHADOW_AREA)
+        area = guide.polygon(SHADOW_AREA[0], 7.0) + guide.polygon(SHADOW_AREA[1], 7.0)
         patch = np.clip(area * (0.9 + 0.15 * smooth_noise(rng, 120)), 0, 1)
         albedo = canvas.maps[..., ALBEDO : ALBEDO + 3]
-        canvas.blend(np.minimum(look.eye_shadow_colour * 0.5 + albedo * look.eye_shadow_colour * 2.2, albedo * 1.15),
+        tint = look.eye_shadow_colour * (0.5 + 2.2 * albedo)
+        canvas.blend(np.minimum(tint, albedo * 1.15),
                      patch * look.eye_shadow * 0.7)  # fmt: skip
         canvas.mix(ROUGH, 0.38, patch * look.eye_shadow * 0.5)
     if look.eyeliner > 0:

@@ -95,7 +95,8 @@ def _teeth(
 
 
 def _lay_teeth(
-    strip: Canvas, at: Island, look: MouthLook, rng: np.random.Generator, is_tooth: np.ndarray, gap: np.ndarray,
+    strip: Canvas, at: Island, look: MouthLook, rng: np.random.Generator, is_tooth: np.ndarray,
+    gap: np.ndarray,
     gone: np.ndarray, across: np.ndarray, from_edge: np.ndarray, crown: np.ndarray, both: np.ndarray,
     tooth: np.ndarray,
 ) -> None:  # fmt: skip

@@ -59,10 +59,10 @@ LIPS_INNER: Final = (
 )
 NOSE_TIP, NOSE_WINGS, CHIN, FOREHEAD = 4, (48, 278), 199, 151
 CHEEKS: Final = (50, 280)
-LIDS: Final = ((159, 145), (386, 374))
+LIDS: Final = (159, 145, 386, 374)
 EARS: Final = (127, 356)
 AT_REST: Final = {
-    "forehead": 0.8, "crows_feet": 0.8, "glabella": 0.8, "nasolabial": 0.75, "marionette": 0.8, "trough": 0.8,
+    "forehead": 0.95, "crows_feet": 1.0, "glabella": 0.9, "nasolabial": 0.9, "marionette": 0.8, "trough": 0.8,
     "lower_lid": 0.8, "neck": 0.9,
 }  # fmt: skip
 """Depth of lines at rest in a deeply lined face."""
@@ -109,13 +109,12 @@ def _chromophores(
         - 0.06
         + uneven * (0.025 * smooth_noise(rng, 14) + 0.022 * middle + 0.026 * smooth_noise(rng, 110))
     )
-    cheeks = guide.bump(CHEEKS[0], 0.038) + guide.bump(CHEEKS[1], 0.038)
-    nose = guide.bump(NOSE_TIP, 0.02) + sum(guide.bump(w, 0.011) for w in NOSE_WINGS)
+    cheeks = _bumps(guide, CHEEKS, 0.038)
+    nose = guide.bump(NOSE_TIP, 0.02) + _bumps(guide, NOSE_WINGS, 0.011)
     blood += (0.03 + 0.15 * skin.cheeks) * cheeks * (1 + 0.4 * middle) + (0.05 + 0.17 * skin.nose) * nose
-    blood += 0.06 * guide.bump(CHIN, 0.025) + 0.10 * sum(guide.bump(e, 0.04) for e in EARS)
-    lids = sum(guide.bump(a, 0.016) for pair in LIDS for a in pair)
-    blood += 0.10 * lids
-    rings = np.clip(lines["trough"].whole() + 0.6 * lines["lower_lid"].whole(), 0, 1)
+    blood += 0.06 * guide.bump(CHIN, 0.025) + 0.10 * _bumps(guide, EARS, 0.04)
+    blood += 0.10 * _bumps(guide, LIDS, 0.016)
+    rings: np.ndarray = np.clip(lines["trough"].whole() + 0.6 * lines["lower_lid"].whole(), 0, 1)
     rings = cv2.GaussianBlur(rings, (0, 0), 4.0)
     melanin += skin.under_eye * (0.07 + 0.05 * skin.melanin) * rings
     blood += skin.under_eye * 0.13 * rings
@@ -124,6 +123,14 @@ def _chromophores(
     blood -= 0.05 * guide.bump(FOREHEAD, 0.08)
     melanin += _spots(guide, skin, cheeks + nose, rng)
     return melanin, blood
+
+
+def _bumps(guide: AtlasGuide, landmarks: tuple[int, ...], radius: float) -> np.ndarray:
+    """Sum of bumps [ATLAS, ATLAS]."""
+    out = guide.bump(landmarks[0], radius)
+    for landmark in landmarks[1:]:
+        out = out + guide.bump(landmark, radius)
+    return out
 
 
 def _spots(guide: AtlasGuide, skin: SkinLook, sunny: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -161,13 +168,15 @@ def _relief(
     rng: np.random.Generator,
 ) -> None:
     h = canvas.height
-    t_zone = np.clip(guide.bump(NOSE_TIP, 0.03) + 0.7 * guide.bump(FOREHEAD, 0.05) + 0.8 * sum(
-        guide.bump(c, 0.032) for c in CHEEKS), 0, 1)  # fmt: skip
+    t_zone = (
+        guide.bump(NOSE_TIP, 0.03) + 0.7 * guide.bump(FOREHEAD, 0.05) + 0.8 * _bumps(guide, CHEEKS, 0.032)
+    )
+    t_zone = np.clip(t_zone, 0, 1)
     grain = cv2.GaussianBlur(rng.standard_normal((ATLAS, ATLAS), np.float32), (0, 0), 0.8)
     h += (0.014 + 0.02 * skin.wrinkles) * MM * grain * (1 - lip)
     h += (0.025 + 0.03 * skin.wrinkles) * MM * smooth_noise(rng, 260) * (1 - lip)
     h += (0.04 + 0.07 * skin.wrinkles) * MM * smooth_noise(rng, 60)
-    pores = (rng.uniform(size=h.shape) < 0.045).astype(np.float32)
+    pores: np.ndarray = (rng.uniform(size=h.shape) < 0.045).astype(np.float32)
     pores = cv2.GaussianBlur(pores * rng.uniform(0.3, 1, h.shape).astype(np.float32), (0, 0), 0.85)
     h -= 0.55 * skin.pores * MM * pores * t_zone
     cavity = 1 - 0.5 * skin.pores * np.clip(pores * 3, 0, 1) * t_zone

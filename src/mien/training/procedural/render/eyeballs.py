@@ -61,7 +61,7 @@ def eye_points(
 def coat_reflection(
     light: Light, coat: np.ndarray, view: np.ndarray, sky: np.ndarray, lit: np.ndarray
 ) -> np.ndarray:
-    """Radiance [N, 3] that the tear film mirrors: the surroundings, sharp, and the key light where it is seen."""
+    """Radiance [N, 3] that the tear film mirrors: the surroundings, and the key light where it is seen."""
     cos = np.clip((coat * view).sum(1, keepdims=True), 0.02, 1)
     mirror = (2 * cos * coat - view).astype(np.float32)
     fresnel = F0_TEARS + (1 - F0_TEARS) * (1 - cos) ** 5

@@ -1,4 +1,4 @@
-"""Compiled loops of the renderer. `no_type_check` keeps run-time shape checks away, which numba cannot compile."""
+"""Compiled loops of the renderer; run-time shape checks, which numba cannot compile, stay out of them."""
 
 # mypy: disable-error-code="no-untyped-def"
 from typing import Final, no_type_check
@@ -162,8 +162,6 @@ def shadows(depth, origin, axes, scale, xyz, normal, sizes, spots, out):
         for k in range(count):
             x = int(px + reach * (cos * spots[k, 0] - sin * spots[k, 1]) + np.float32(0.5))
             y = int(py + reach * (sin * spots[k, 0] + cos * spots[k, 1]) + np.float32(0.5))
-            if x < 0 or y < 0 or x >= side or y >= side:
-                lit += 1
-            elif away - depth[y, x] < bias:
+            if x < 0 or y < 0 or x >= side or y >= side or away - depth[y, x] < bias:
                 lit += 1
         out[n] = lit / count

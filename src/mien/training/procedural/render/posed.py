@@ -1,4 +1,4 @@
-"""A head in an expression, ready to be seen by many cameras: vertices, normals, exposure, gradients, shadows."""
+"""A head in an expression, ready for many cameras: vertices, normals, exposure, gradients of the chart."""
 
 from dataclasses import dataclass
 from functools import lru_cache

@@ -73,7 +73,7 @@ class Scene:
 
     @cached_property
     def corners(self) -> np.ndarray:
-        """float32 [F, 3, 3], plane coordinates of all triangles' corners; cloth has those of the body below."""
+        """float32 [F, 3, 3], plane coordinates of all corners; cloth has those of the body below."""
         own = self.sitter.model.canonical_corners.numpy()
         return np.ascontiguousarray(np.concatenate([own, own[self.sitter.cloth]]), dtype=np.float32)
 

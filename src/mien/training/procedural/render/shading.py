@@ -23,7 +23,7 @@ CHANNELS: Final = 7
 """Channels of the painted maps: linear albedo, roughness, reflectance (1: skin's 0.028), how far light
 spreads below the surface (1: skin, 0: cloth), and share of light that reaches the bottom of fine relief."""
 SKIN_F0: Final = np.float32(0.028)
-ONE, ZERO, HALF = np.float32(1), np.float32(0), np.float32(0.5)
+ZERO, HALF, ONE, TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
 PI = np.float32(np.pi)
 
 
@@ -57,8 +57,8 @@ def _lobe(rough, nl, nv, nh):
 def shade(xyz, normal, face, grad_u, grad_v, slope, maps, sky, lit, eye, key, key_colour, sh, out, light_out):
     """Radiance [N, 3] of surface points, and the light on them (irradiance / pi) [N, 3].
 
-    xyz, normal [N, 3]; grad_u, grad_v [F, 3] change of the chart's coordinates along the surface; slope [N, 2]
-    of the relief; maps [N, CHANNELS]; sky, lit [N] shares of surroundings and key; eye [3] the camera;
+    xyz, normal [N, 3]; grad_u, grad_v [F, 3] change of the chart's coordinates along the surface; slope
+    [N, 2] of the relief; maps [N, CHANNELS]; sky, lit [N] shares of surroundings and key; eye [3] the camera;
     key [3] direction, key_colour [3] and sh [9, 3] as in `Light`.
     """
     n3 = np.empty((4, 3), np.float32)
@@ -115,16 +115,20 @@ def shade(xyz, normal, face, grad_u, grad_v, slope, maps, sky, lit, eye, key, ke
         mirror = f0 * (np.float32(-1.04) * a004 + r2) + (np.float32(1.04) * a004 + r3) * min(
             ONE, np.float32(12) * f0
         )
-        mirror = max(mirror, ZERO) * seen * seen
+        mirror = np.float32(0.8) * max(mirror, ZERO) * seen * seen
         for c in range(3):
             albedo = maps[n, ALBEDO + c]
             k = ONE if c == 0 else np.float32(0.42) if c == 1 else np.float32(0.2)
-            wrap = scatter * k * np.float32(0.32)
+            wrap = scatter * k * np.float32(0.24)
             dot = n3[c, 0] * key[0] + n3[c, 1] * key[1] + n3[c, 2] * key[2]
+            ease = np.float32(2.2) * wrap + np.float32(0.02)  # a smooth foot instead of a kink
             direct = max((dot + wrap) / (ONE + wrap), ZERO)
-            direct *= (ONE - scatter * k * HALF) + scatter * k * HALF * min(direct * np.float32(2), ONE)
-            shadow = lit[n]
-            soft = scatter * k * np.float32(0.5)
+            direct = direct * direct / (TWO * ease) if direct < ease else direct - ease * HALF
+            direct /= ONE - ease * HALF
+            # where light only grazes, the map holds the surface's own shadow, which the wrap replaces
+            graze = min(max((dot + np.float32(0.15)) / np.float32(0.45), ZERO), ONE)
+            shadow = ONE - graze * (ONE - lit[n])
+            soft = scatter * k * np.float32(0.35)
             shadow = shadow * (ONE - soft) + soft * np.sqrt(shadow)
             fill = seen / (seen + (ONE - seen) * (ONE - np.float32(0.75) * albedo))
             ambient = _harmonics(sh, c, n3[c, 0], n3[c, 1], n3[c, 2]) * fill

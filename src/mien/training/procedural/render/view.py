@@ -28,7 +28,7 @@ class ProceduralView:
     alpha: np.ndarray
     """float32 [S, S], share of the pixel that is covered."""
     depth: np.ndarray
-    """float32 [S, S], distance along the ray through the pixel's middle to the first surface; 0 where none."""
+    """float32 [S, S], distance along the middle ray to the first surface; 0 where none."""
     normals: np.ndarray
     """float32 [S, S, 3], unit, head frame, of that surface; 0 where none."""
     semantic: np.ndarray
