@@ -104,7 +104,7 @@ class AtlasGuide:
         across = np.linalg.norm(np.diff(self.xyz, axis=1, append=self.xyz[:, :1]), axis=-1)
         down = np.linalg.norm(np.diff(self.xyz, axis=0, append=self.xyz[-1:]), axis=-1)
         size = cv2.GaussianBlur(np.minimum(np.maximum(across, down), 0.02).astype(np.float32), (0, 0), 4.0)
-        return np.asarray(np.clip(0.0016 / np.maximum(size, 1e-5), 0, 1) ** 1.5, dtype=np.float32)
+        return np.asarray(np.clip(0.0016 / np.maximum(size, 1e-5), 0, 1) ** 3, dtype=np.float32)
 
     @cached_property
     def face(self) -> np.ndarray:

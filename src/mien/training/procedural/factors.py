@@ -39,6 +39,8 @@ class SkinLook:
     """Shine of forehead, nose and chin."""
     creases: float
     """Depth of the upper lids' crease."""
+    stubble: float
+    """Shadow of a shaven beard."""
 
 
 @dataclass(frozen=True)

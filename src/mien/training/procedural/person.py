@@ -65,7 +65,7 @@ def draw_person(model: MorphableModel, rng: np.random.Generator) -> Person:
     """A person; sexes are equally frequent, ages and skin tones even over their whole range."""
     sex: Sex = "female" if rng.uniform() < 0.5 else "male"
     age = float(rng.uniform(*AGES_YEARS))
-    skin = _draw_skin(age, float(rng.uniform()), rng)
+    skin = _draw_skin(sex, age, float(rng.uniform()), rng)
     shape = draw_shape(sex, age, skin.melanin, rng)
     assert len(shape.identity) == model.component_count
     return Person(
@@ -83,7 +83,7 @@ def draw_person(model: MorphableModel, rng: np.random.Generator) -> Person:
     )
 
 
-def _draw_skin(age: float, melanin: float, rng: np.random.Generator) -> SkinLook:
+def _draw_skin(sex: Sex, age: float, melanin: float, rng: np.random.Generator) -> SkinLook:
     old = float(np.clip((age - 28) / 47, 0, 1))
     freckled = rng.uniform() < 0.35 * (1 - melanin) ** 2 + 0.03
     return SkinLook(
@@ -100,6 +100,7 @@ def _draw_skin(age: float, melanin: float, rng: np.random.Generator) -> SkinLook
         wrinkles=float(np.clip(old * rng.uniform(0.6, 1.3) * (1 - 0.25 * melanin), 0, 1)),
         oil=float(rng.beta(2, 2) * (0.5 if age < 13 or age > 65 else 1.0)),
         creases=float(rng.uniform(0.15, 1)),
+        stubble=float(rng.beta(1.3, 1.6)) if sex == "male" and age > 17 else 0.0,
     )
 
 

@@ -51,7 +51,7 @@ def paint_cloth(
     band = _collar(look, place)
     weave = _weave(look, rng) * guide.even
     colour = _pattern(guide, look, place, rng)
-    fade = 1 + 0.05 * smooth_noise(rng, 18) + 0.05 * smooth_noise(rng, 200) * guide.even + 0.10 * weave
+    fade = 1 + 0.04 * smooth_noise(rng, 18) + 0.025 * smooth_noise(rng, 200) * guide.even + 0.10 * weave
     canvas.blend(np.clip(colour * fade[..., None], 0.004, 0.9).astype(np.float32), mask)
     relief = _folds(place, rng) * (1 - 0.6 * band) + 0.09 * MM * weave * (
         1.6 if look.fabric in ("knit", "wool") else 0.6
@@ -105,10 +105,10 @@ def _seams(
 def _weave(look: ClothesLook, rng: np.random.Generator) -> np.ndarray:
     """Fine structure in about [-1, 1]."""
     share = {
-        "knit": (190, 0.9),
-        "wool": (150, 1.0),
-        "denim": (300, 0.6),
-        "cotton": (340, 0.4),
+        "knit": (190, 0.5),
+        "wool": (150, 0.55),
+        "denim": (300, 0.35),
+        "cotton": (340, 0.2),
         "silk": (340, 0.15),
     }
     cells, amount = share[look.fabric]

@@ -60,6 +60,28 @@ LIPS_INNER: Final = (
 NOSE_TIP, NOSE_WINGS, CHIN, FOREHEAD = 4, (48, 278), 199, 151
 CHEEKS: Final = (50, 280)
 LIDS: Final = (159, 145, 386, 374)
+BEARD: Final = (
+    58,
+    172,
+    136,
+    150,
+    149,
+    176,
+    148,
+    152,
+    377,
+    400,
+    378,
+    379,
+    365,
+    397,
+    288,
+    410,
+    393,
+    164,
+    167,
+    186,
+)
 EARS: Final = (127, 356)
 AT_REST: Final = {
     "forehead": 0.95, "crows_feet": 1.0, "glabella": 0.9, "nasolabial": 0.9, "marionette": 0.8, "trough": 0.8,
@@ -121,6 +143,11 @@ def _chromophores(
     sun = guide.bump(FOREHEAD, 0.07) + 0.5 * cheeks + 0.5 * guide.bump(NOSE_TIP, 0.03)
     melanin += 0.02 * sun - 0.015 * (1 - guide.face)
     blood -= 0.05 * guide.bump(FOREHEAD, 0.08)
+    if skin.stubble > 0:
+        area = guide.polygon(BEARD, 11.0) * (1 - lip_masks(guide)[0])
+        roots = cv2.GaussianBlur((rng.uniform(size=area.shape) < 0.10).astype(np.float32), (0, 0), 0.7)
+        melanin += skin.stubble * area * (0.05 + 0.35 * roots) * (1 - 0.6 * skin.melanin)
+        blood -= 0.12 * skin.stubble * area
     melanin += _spots(guide, skin, cheeks + nose, rng)
     return melanin, blood
 
