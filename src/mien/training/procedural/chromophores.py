@@ -37,7 +37,7 @@ PACKED: Final = (0.2, 0.6, 1.2, 2.0)
 """Melanin lies in grains and columns, unevenly: some paths cross less of it, which flattens its spectrum."""
 EPIDERMIS_BACK: Final = 0.02
 """Share of light that the epidermis itself scatters back, above its melanin."""
-MELANIN_RANGE: Final = (0.008, 0.85)
+MELANIN_RANGE: Final = (0.011, 0.85)
 """Share of melanosomes in the epidermis: lightest and darkest person."""
 BLOOD_RANGE: Final = (0.0015, 0.09)
 """Share of blood in the dermis: pale skin, red lips."""

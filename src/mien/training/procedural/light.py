@@ -123,16 +123,17 @@ class Light:
             out = out + panel.radiance(directions)
         return out
 
-    def scaled(self, factor: float) -> "Light":
-        """The same light, brighter by a factor."""
+    def scaled(self, factor: float | np.ndarray) -> "Light":
+        """The same light, brighter by a factor, or by one for each colour [3]."""
+        k = np.asarray(factor, np.float32)
         return replace(
             self,
-            sh=self.sh * np.float32(factor),
-            key=replace(self.key, colour=self.key.colour * np.float32(factor)),
-            sky=self.sky * np.float32(factor),
-            horizon=self.horizon * np.float32(factor),
-            ground=self.ground * np.float32(factor),
-            panels=tuple(replace(p, colour=p.colour * np.float32(factor)) for p in self.panels),
+            sh=self.sh * k,
+            key=replace(self.key, colour=self.key.colour * k),
+            sky=self.sky * k,
+            horizon=self.horizon * k,
+            ground=self.ground * k,
+            panels=tuple(replace(p, colour=p.colour * k) for p in self.panels),
         )
 
 

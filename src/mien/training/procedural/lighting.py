@@ -22,6 +22,8 @@ LIGHT_KINDS: Final = {
     "office": 0.08,
 }
 """Kinds of light and how often each is drawn."""
+ADAPTED: Final = 0.55
+"""Share of a light's tint that the camera's white balance takes away."""
 LUMA: Final = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
@@ -43,8 +45,9 @@ def draw_light(rng: np.random.Generator) -> Light:
     light = _MAKERS[kind](rng)
     light = _with_sh(light)
     n = np.array([[0, 0, 1], [0.6, 0, 0.8], [-0.6, 0, 0.8], [0, 0.6, 0.8]], np.float32)
-    level = float(((light.irradiance(n) + light.direct(n)) @ LUMA).mean())
-    return light.scaled(1 / level)
+    colour = (light.irradiance(n) + light.direct(n)).mean(0)
+    tint = colour / (colour @ LUMA)
+    return light.scaled(1 / ((colour @ LUMA) * tint**ADAPTED))
 
 
 def _with_sh(light: Light) -> Light:

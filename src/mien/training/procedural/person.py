@@ -88,7 +88,7 @@ def _draw_skin(sex: Sex, age: float, melanin: float, rng: np.random.Generator) -
     freckled = rng.uniform() < 0.35 * (1 - melanin) ** 2 + 0.03
     return SkinLook(
         melanin=melanin,
-        blood=float(np.clip(rng.normal(0.42, 0.13), 0.1, 0.8)),
+        blood=float(np.clip(rng.normal(0.44, 0.11), 0.22, 0.8)),
         cheeks=float(rng.beta(2, 2.5)),
         nose=float(rng.beta(2, 3)),
         mottling=float(np.clip(rng.beta(2, 3) + 0.3 * old, 0, 1)),
