@@ -35,8 +35,8 @@ DIFFUSE_PATH: Final = 2.0
 """Mean path of diffuse light through a thin layer, in thicknesses."""
 PACKED: Final = (0.2, 0.6, 1.2, 2.0)
 """Melanin lies in grains and columns, unevenly: some paths cross less of it, which flattens its spectrum."""
-EPIDERMIS_BACK: Final = 0.02
-"""Share of light that the epidermis itself scatters back, above its melanin."""
+EPIDERMIS_BACK: Final = 0.022
+"""Share of light at 600 nm that the epidermis itself scatters back, between its melanin: less in the blue."""
 MELANIN_RANGE: Final = (0.011, 0.85)
 """Share of melanosomes in the epidermis: lightest and darkest person."""
 BLOOD_RANGE: Final = (0.0015, 0.09)
@@ -67,7 +67,7 @@ def reflectance(melanin: np.ndarray, blood: np.ndarray, oxygenation: float = 0.7
     single = scattered / (absorbed + scattered)
     inner = 2.9  # (1 + F) / (1 - F) at the skin's refractive index 1.4
     dermis = single / 2 * (1 + np.exp(-4 / 3 * inner * lost)) * np.exp(-lost)
-    return np.asarray(through**2 * dermis + EPIDERMIS_BACK)
+    return np.asarray(through**2 * dermis + EPIDERMIS_BACK * (NM / 600) ** 2)
 
 
 def colour_matching() -> np.ndarray:
