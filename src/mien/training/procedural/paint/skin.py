@@ -171,8 +171,8 @@ def _spots(guide: AtlasGuide, skin: SkinLook, sunny: np.ndarray, rng: np.random.
             out += np.minimum(cv2.GaussianBlur(seeds, (0, 0), blur) * 2 * np.pi * blur**2, 1)
         out *= 0.20 * skin.freckles * guide.face
     if skin.age_spots > 0:
-        patches = smoothstep(smooth_noise(rng, 46) + 0.3 * smooth_noise(rng, 120), 0.95, 1.5)
-        out += 0.12 * skin.age_spots * patches * (0.3 + 0.7 * guide.face)
+        patches = smoothstep(smooth_noise(rng, 46) + 0.3 * smooth_noise(rng, 120), 0.8, 1.7)
+        out += 0.08 * skin.age_spots * patches * (0.3 + 0.7 * guide.face)
     face = np.argwhere((guide.face > 0.5) | ((guide.y < -0.2) & (guide.y > -0.35) & (guide.z > -0.05)))
     for _ in range(skin.moles):
         row, column = face[rng.integers(len(face))]

@@ -1,6 +1,6 @@
 """A person in an expression, ready for any camera and light."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,7 +15,9 @@ from mien.training.procedural.paint.appearance import Appearance, paint_person
 from mien.training.procedural.person import Person
 from mien.training.procedural.render.cloth_shell import cloth_faces, cloth_shell
 from mien.training.procedural.render.posed import Surface, pose_body
-from mien.training.procedural.render.shadow import ShadowMap, cast_shadow
+from mien.training.procedural.render.shadow import Shadows, cast_shadow
+from mien.training.procedural.strands.base import Strands
+from mien.training.procedural.strands.shadow import StrandShadow, StrandSky
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +31,8 @@ class Sitter:
     """float32 [V, 3], vertices of the neutral head."""
     cloth: np.ndarray
     """int64 [G], the body's triangles under cloth."""
+    strands: Strands
+    """On the neutral head."""
 
     @cached_property
     def carrier(self) -> Carrier:
@@ -39,14 +43,9 @@ class Sitter:
 def make_sitter(model: MorphableModel, person: Person) -> Sitter:
     """Paint a person and find the neutral head."""
     identity = torch.from_numpy(person.shape.identity)
-    neutral = model.vertices(identity, torch.zeros(52)).numpy()
-    return Sitter(
-        model,
-        person,
-        paint_person(model, person),
-        neutral.astype(np.float32),
-        cloth_faces(model, person.clothes),
-    )
+    neutral = model.vertices(identity, torch.zeros(52)).numpy().astype(np.float32)
+    painted, cloth = paint_person(model, person), cloth_faces(model, person.clothes)
+    return Sitter(model, person, painted, neutral, cloth, grow_hair(model, person.hair, neutral))
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +57,8 @@ class Scene:
     """float32 [52]."""
     body: Surface
     cloth: Surface
+    strands: Strands
+    strand_sky: StrandSky
     relief: np.ndarray
     """float32 [ATLAS, ATLAS, 2], slopes of the surface's relief in this expression."""
 
@@ -95,17 +96,20 @@ class Scene:
         turn = torch.from_numpy(self.expression) @ self.sitter.model.eye_rotation
         return axis_angle_to_matrix(turn).numpy()
 
-    def shadow(self, light: Light) -> ShadowMap:
+    def shadows(self, light: Light) -> Shadows:
         """Shadows of the key light."""
-        lids = self.part[: len(self.body.faces)]
         eyes = (PARTS.index("eye_left"), PARTS.index("eye_right"))
-        solid = self.body.faces[~np.isin(lids, eyes)]
-        below = self.cloth.faces  # the shell shades as a whole: where it is cut, skin is near below it
-        return cast_shadow(light.key, [(self.body.vertices, solid), (self.cloth.vertices - 0.0, below[:0])])
+        solid = self.body.faces[~np.isin(self.part[: len(self.body.faces)], eyes)]
+        surfaces = cast_shadow(light.key, [(self.body.vertices, solid)])
+        return Shadows(surfaces, StrandShadow(self.strands, light.key.direction), light.key.direction)
 
 
 def pose(sitter: Sitter, expression: np.ndarray) -> Scene:
     """A sitter in an expression [52] of ARKit coefficients."""
-    body = pose_body(sitter.model, sitter.person.shape.identity, expression.astype(np.float32))
+    expression = expression.astype(np.float32)
+    body = pose_body(sitter.model, sitter.person.shape.identity, expression)
+    strands = sitter.strands.moved(sitter.neutral, body.vertices, body.faces)
+    sky = StrandSky(strands)
+    body = replace(body, sky=body.sky * sky.share(body.vertices))
     cloth = cloth_shell(sitter.model, body, sitter.person.clothes, sitter.cloth)
-    return Scene(sitter, expression.astype(np.float32), body, cloth, sitter.appearance.relief(expression))
+    return Scene(sitter, expression, body, cloth, strands, sky, sitter.appearance.relief(expression))

@@ -8,6 +8,7 @@ import numpy as np
 
 from mien.training.procedural.light import KeyLight
 from mien.training.procedural.render.kernels import FAR, rasterise, shadows
+from mien.training.procedural.strands.shadow import StrandShadow
 
 MAP_SIDE: Final = 768
 HALF_WIDTH: Final = 0.52
@@ -74,3 +75,22 @@ def cast_shadow(key: KeyLight, meshes: list[tuple[np.ndarray, np.ndarray]]) -> S
         )  # fmt: skip
     sizes = np.array([np.tan(key.softness_rad), LEAST_BLUR, LARGEST_BLUR], np.float32)
     return ShadowMap(depth, origin.astype(np.float32), axes, sizes)
+
+
+@dataclass(frozen=True, eq=False)
+class Shadows:
+    """What the key light meets before a point: surfaces, and strands."""
+
+    surfaces: ShadowMap
+    strands: StrandShadow
+    direction: np.ndarray
+    """float32 [3], unit, towards the light."""
+
+    def on_surfaces(self, xyz: np.ndarray, normals: np.ndarray) -> np.ndarray:
+        """Share of the key light float32 [N] that reaches surface points [N, 3] with unit normals."""
+        return np.asarray(self.surfaces.visibility(xyz, normals) * self.strands.transmittance(xyz))
+
+    def on_strands(self, xyz: np.ndarray) -> np.ndarray:
+        """Share of the key light float32 [N] that reaches points [N, 3] of strands."""
+        towards = np.ascontiguousarray(np.broadcast_to(self.direction, xyz.shape), dtype=np.float32)
+        return np.asarray(self.surfaces.visibility(xyz, towards) * self.strands.transmittance(xyz))

@@ -1,6 +1,7 @@
 """One view of a person: the picture, and exact geometry and meaning of every pixel."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import cv2
 import numpy as np
@@ -9,10 +10,15 @@ import torch
 from mien.core.camera import Camera
 from mien.training.procedural.light import Light
 from mien.training.procedural.render.buffers import Layer, draw_layers
+from mien.training.procedural.render.hairs import HairPixels, hair_pixels, light_strands, strand_hits
 from mien.training.procedural.render.scene import Scene
-from mien.training.procedural.render.shadow import ShadowMap
+from mien.training.procedural.render.shadow import Shadows
 from mien.training.procedural.render.surfaces import semantic_at, shade_layer
 from mien.training.procedural.response import CLEAN, Response, photograph
+
+
+ON_SKIN: Final = 0.006
+"""Strands nearer than this to the skin behind them count as painted on it, EG3D units (3 mm)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +46,7 @@ class ProceduralView:
     body_planes: np.ndarray
     """float32 [S, S, 3], plane coordinates of that point."""
     off_body: np.ndarray
-    """bool [S, S], whether the first surface is hair, glasses or cloth."""
+    """bool [S, S], whether the first surface is cloth, glasses or hair that stands off the skin."""
     off_planes: np.ndarray
     """float32 [S, S, 3], plane coordinates of the first surface where it is off the body."""
 
@@ -52,61 +58,67 @@ def render_view(
     *,
     supersampling: int = 2,
     light: Light | None = None,
-    shadow: ShadowMap | None = None,
+    shadows: Shadows | None = None,
     response: Response = CLEAN,
     rng: np.random.Generator | None = None,
 ) -> ProceduralView:
-    """Draw a scene. The light is the person's own unless given; a shadow map of that light may be reused."""
+    """Draw a scene. The light is the person's own unless given; shadows of that light may be reused."""
     light = light or scene.sitter.person.light
-    shadow = shadow or scene.shadow(light)
+    shadows = shadows or scene.shadows(light)
     side = size_px * supersampling
     _, front = draw_layers(scene, camera, side)
-    lit = shadow.visibility(front.xyz, front.normals)
+    lit = shadows.on_surfaces(front.xyz, front.normals)
     shaded = shade_layer(scene, front, light, camera, lit, side)
     linear, cover, received = (np.zeros((side * side, k), np.float32) for k in (3, 1, 3))
     linear[front.sample], received[front.sample], cover[front.sample] = shaded.radiance, shaded.irradiance, 1
+    hits = strand_hits(scene, front, camera, side)
+    linear[hits.samples], cover[hits.samples] = light_strands(scene, hits, light, camera, shadows), 1
     linear, cover, received = (_shrunk(t, size_px, supersampling) for t in (linear, cover, received))
-    alpha = cover[..., 0]
-    straight = linear / np.maximum(cover, 1e-3)
-    rgb = photograph(straight, response, rng) * cover
+    rgb = photograph(linear / np.maximum(cover, 1e-3), response, rng) * cover
+    geometry = _geometry(scene, camera, size_px, hair_pixels(scene, hits, size_px, supersampling))
     return ProceduralView(
-        camera,
-        light,
-        linear,
-        rgb.astype(np.float32),
-        alpha,
-        irradiance=received,
-        **_geometry(scene, camera, size_px),
+        camera, light, linear, rgb.astype(np.float32), cover[..., 0], irradiance=received, **geometry
     )
 
 
-def _geometry(scene: Scene, camera: Camera, size_px: int) -> dict[str, np.ndarray]:
-    """What the rays through the pixels' middles meet."""
+def _geometry(scene: Scene, camera: Camera, size_px: int, hair: HairPixels) -> dict[str, np.ndarray]:
+    """What the rays through the pixels' middles meet; hair is where most of a pixel is hair."""
     body, front = draw_layers(scene, camera, size_px)
-    cloth = front.face >= len(scene.body.faces)
-    off = np.zeros(size_px * size_px, bool)
-    off[front.sample[cloth]] = True
-    planes = np.zeros((size_px * size_px, 3), np.float32)
-    if cloth.any():
-        planes[front.sample[cloth]] = scene.sitter.carrier.to_planes(
-            torch.from_numpy(front.xyz[cloth])
-        ).numpy()
-    square = (size_px, size_px)
-    return {
-        "depth": _spread(front, front.distance, square),
-        "normals": _spread(front, front.normals, square),
-        "semantic": _spread(front, semantic_at(scene, front), square),
-        "body_depth": _spread(body, body.distance, square),
-        "body_planes": _spread(body, body.uv, square),
-        "off_body": off.reshape(square),
-        "off_planes": planes.reshape(*square, 3),
+    count = size_px * size_px
+    depth, normals = _spread(front, front.distance, count), _spread(front, front.normals, count)
+    semantic, body_depth = _spread(front, semantic_at(scene, front), count), _spread(body, body.distance, count)
+    xyz, off = _spread(front, front.xyz, count), np.zeros(count, bool)
+    off[front.sample] = front.face >= len(scene.body.faces)
+    depth[hair.pixel], normals[hair.pixel] = hair.distance, _facing(hair, camera)
+    semantic[hair.pixel], xyz[hair.pixel] = hair.semantic, hair.xyz
+    behind = body_depth[hair.pixel]
+    off[hair.pixel] = (behind == 0) | (behind - hair.distance > ON_SKIN)
+    planes = np.zeros((count, 3), np.float32)
+    if off.any():
+        planes[off] = scene.sitter.carrier.to_planes(torch.from_numpy(xyz[off])).numpy()
+    flat = {
+        "depth": depth,
+        "normals": normals,
+        "semantic": semantic,
+        "body_depth": body_depth,
+        "body_planes": _spread(body, body.uv, count),
+        "off_body": off,
+        "off_planes": planes,
     }
+    return {name: t.reshape(size_px, size_px, *t.shape[1:]) for name, t in flat.items()}
 
 
-def _spread(layer: Layer, values: np.ndarray, square: tuple[int, int]) -> np.ndarray:
-    out = np.zeros((square[0] * square[1], *values.shape[1:]), values.dtype)
+def _facing(hair: HairPixels, camera: Camera) -> np.ndarray:
+    """Unit normals [N, 3] of strands: towards the camera, across the strand."""
+    view = camera.position.numpy().astype(np.float32) - hair.xyz
+    normal = view - (view * hair.tangent).sum(1, keepdims=True) * hair.tangent
+    return np.asarray(normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6))
+
+
+def _spread(layer: Layer, values: np.ndarray, count: int) -> np.ndarray:
+    out = np.zeros((count, *values.shape[1:]), values.dtype)
     out[layer.sample] = values
-    return out.reshape(*square, *values.shape[1:])
+    return out
 
 
 def _shrunk(values: np.ndarray, size_px: int, n: int) -> np.ndarray:
