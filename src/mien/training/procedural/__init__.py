@@ -1,0 +1,1 @@
+"""Random people with exact factors, drawn as a camera would see them."""

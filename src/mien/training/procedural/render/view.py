@@ -1,0 +1,127 @@
+"""One view of a person: the picture, and exact geometry and meaning of every pixel."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import torch
+
+from mien.core.camera import Camera
+from mien.training.procedural.light import Light
+from mien.training.procedural.render.buffers import Layer, draw_layers
+from mien.training.procedural.render.hairs import HairPixels, hair_pixels, light_strands, strand_hits
+from mien.training.procedural.render.scene import Scene
+from mien.training.procedural.render.shadow import Shadows
+from mien.training.procedural.render.surfaces import semantic_at, shade_layer
+from mien.training.procedural.response import CLEAN, Response, photograph
+
+
+ON_SKIN: Final = 0.006
+"""Strands nearer than this to the skin behind them count as painted on it, EG3D units (3 mm)."""
+
+
+@dataclass(frozen=True, eq=False)
+class ProceduralView:
+    """One view of S x S pixels."""
+
+    camera: Camera
+    light: Light
+    linear: np.ndarray
+    """float32 [S, S, 3], linear radiance, premultiplied by alpha."""
+    rgb: np.ndarray
+    """float32 [S, S, 3] in [0, 1], after the camera's response, premultiplied by alpha."""
+    alpha: np.ndarray
+    """float32 [S, S], share of the pixel that is covered."""
+    depth: np.ndarray
+    """float32 [S, S], distance along the middle ray to the first surface; 0 where none."""
+    normals: np.ndarray
+    """float32 [S, S, 3], unit, head frame, of that surface; 0 where none."""
+    semantic: np.ndarray
+    """uint8 [S, S], a `Semantic`."""
+    irradiance: np.ndarray
+    """float32 [S, S, 3], light on the surface / pi, mean of the pixel's samples."""
+    body_depth: np.ndarray
+    """float32 [S, S], distance to the body behind hair and cloth; 0 where none."""
+    body_planes: np.ndarray
+    """float32 [S, S, 3], plane coordinates of that point."""
+    off_body: np.ndarray
+    """bool [S, S], whether the first surface is cloth, glasses or hair that stands off the skin."""
+    off_planes: np.ndarray
+    """float32 [S, S, 3], plane coordinates of the first surface where it is off the body."""
+
+
+def render_view(
+    scene: Scene,
+    camera: Camera,
+    size_px: int,
+    *,
+    supersampling: int = 2,
+    light: Light | None = None,
+    shadows: Shadows | None = None,
+    response: Response = CLEAN,
+    rng: np.random.Generator | None = None,
+) -> ProceduralView:
+    """Draw a scene. The light is the person's own unless given; shadows of that light may be reused."""
+    light = light or scene.sitter.person.light
+    shadows = shadows or scene.shadows(light)
+    side = size_px * supersampling
+    _, front = draw_layers(scene, camera, side)
+    lit = shadows.on_surfaces(front.xyz, front.normals)
+    shaded = shade_layer(scene, front, light, camera, lit, side)
+    linear, cover, received = (np.zeros((side * side, k), np.float32) for k in (3, 1, 3))
+    linear[front.sample], received[front.sample], cover[front.sample] = shaded.radiance, shaded.irradiance, 1
+    hits = strand_hits(scene, front, camera, side)
+    linear[hits.samples], cover[hits.samples] = light_strands(scene, hits, light, camera, shadows), 1
+    linear, cover, received = (_shrunk(t, size_px, supersampling) for t in (linear, cover, received))
+    rgb = photograph(linear / np.maximum(cover, 1e-3), response, rng) * cover
+    geometry = _geometry(scene, camera, size_px, hair_pixels(scene, hits, size_px, supersampling))
+    return ProceduralView(
+        camera, light, linear, rgb.astype(np.float32), cover[..., 0], irradiance=received, **geometry
+    )
+
+
+def _geometry(scene: Scene, camera: Camera, size_px: int, hair: HairPixels) -> dict[str, np.ndarray]:
+    """What the rays through the pixels' middles meet; hair is where most of a pixel is hair."""
+    body, front = draw_layers(scene, camera, size_px)
+    count = size_px * size_px
+    depth, normals = _spread(front, front.distance, count), _spread(front, front.normals, count)
+    semantic, body_depth = _spread(front, semantic_at(scene, front), count), _spread(body, body.distance, count)
+    xyz, off = _spread(front, front.xyz, count), np.zeros(count, bool)
+    off[front.sample] = front.face >= len(scene.body.faces)
+    depth[hair.pixel], normals[hair.pixel] = hair.distance, _facing(hair, camera)
+    semantic[hair.pixel], xyz[hair.pixel] = hair.semantic, hair.xyz
+    behind = body_depth[hair.pixel]
+    off[hair.pixel] = (behind == 0) | (behind - hair.distance > ON_SKIN)
+    planes = np.zeros((count, 3), np.float32)
+    if off.any():
+        planes[off] = scene.sitter.carrier.to_planes(torch.from_numpy(xyz[off])).numpy()
+    flat = {
+        "depth": depth,
+        "normals": normals,
+        "semantic": semantic,
+        "body_depth": body_depth,
+        "body_planes": _spread(body, body.uv, count),
+        "off_body": off,
+        "off_planes": planes,
+    }
+    return {name: t.reshape(size_px, size_px, *t.shape[1:]) for name, t in flat.items()}
+
+
+def _facing(hair: HairPixels, camera: Camera) -> np.ndarray:
+    """Unit normals [N, 3] of strands: towards the camera, across the strand."""
+    view = camera.position.numpy().astype(np.float32) - hair.xyz
+    normal = view - (view * hair.tangent).sum(1, keepdims=True) * hair.tangent
+    return np.asarray(normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6))
+
+
+def _spread(layer: Layer, values: np.ndarray, count: int) -> np.ndarray:
+    out = np.zeros((count, *values.shape[1:]), values.dtype)
+    out[layer.sample] = values
+    return out
+
+
+def _shrunk(values: np.ndarray, size_px: int, n: int) -> np.ndarray:
+    side = size_px * n
+    small = cv2.resize(values.reshape(side, side, -1), (size_px, size_px), interpolation=cv2.INTER_AREA)
+    return np.asarray(small.reshape(size_px, size_px, -1))

@@ -1,0 +1,1 @@
+"""Hair, beard, brows and lashes as strands: drawn from factors, grown on a head, and seen by a camera."""
