@@ -42,38 +42,51 @@ def hair_maps(
 ) -> HairMaps:
     """Maps of M pieces of strands at plane coordinates [M, 3] (u, v, height), each of an area [M] (length
     times width, in square EG3D units) and colour [M, C]."""
-    depth = np.zeros((size, size, LAYERS), np.float32)
-    colour = np.zeros((size, size, LAYERS, rgb.shape[1]), np.float32)
-    texel = _texel_area(size)
-    _spread(
-        np.ascontiguousarray(planes, np.float32), np.ascontiguousarray(area, np.float32) * PROJECTED,
-        np.ascontiguousarray(rgb, np.float32), texel, depth, colour,
-    )  # fmt: skip
-    mean = colour / np.maximum(depth, 1e-9)[..., None]
-    taken = 1 - np.exp(-depth)
-    inner = np.cumprod(1 - taken[..., ::-1], -1)[..., ::-1]  # passes this layer and all above it
-    above = np.concatenate([inner[..., 1:], np.ones_like(inner[..., :1])], -1)
-    weight = above * taken
-    opacity = 1 - inner[..., 0]
-    lost = (1 - above) / np.maximum(opacity, 1e-6)[..., None]  # by what lies above each layer
-    height = _where_lost(lost, weight / np.maximum(opacity, 1e-6)[..., None])
+    texel, share = _texel_area(size), np.zeros((size, size, LAYERS), np.float32)
+    planes, area, rgb = (np.ascontiguousarray(a, np.float32) for a in (planes, area * PROJECTED, rgb))
+    _deposit(planes, area, texel, share)
+    height, opacity = np.empty((size, size), np.float32), np.empty((size, size), np.float32)
+    low, high = (np.float32(h) for h in chart.HEIGHT_RANGE)
+    _absorb(share, np.float32(OUTER_SHARE), low, (high - low) / LAYERS, height, opacity)
+    colour = np.zeros((size, size, rgb.shape[1]), np.float32)
+    _gather(planes, area, rgb, texel, share, colour)
     seen = opacity > LEAST_OPACITY
-    out = (weight[..., None] * mean).sum(2) / np.maximum(opacity, 1e-6)[..., None]
+    colour /= np.maximum(opacity, 1e-6)[..., None]
     return HairMaps(
-        (out * seen[..., None]).astype(np.float32),
+        np.where(seen[..., None], colour, 0).astype(np.float32),
         np.where(seen, height, empty).astype(np.float32),
         np.where(seen, opacity, 0).astype(np.float32),
     )
 
 
-def _where_lost(lost: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Height at which `OUTER_SHARE` of the light is lost, linear inside a layer."""
-    reached = (lost + weight >= OUTER_SHARE) & (weight > 0)
-    layer = LAYERS - 1 - np.argmax(reached[..., ::-1], -1)  # the topmost that reaches it
-    rows, columns = np.indices(layer.shape)
-    inside = (OUTER_SHARE - lost[rows, columns, layer]) / np.maximum(weight[rows, columns, layer], 1e-9)
-    low, high = chart.HEIGHT_RANGE
-    return low + (high - low) * (layer + 1 - np.clip(inside, 0, 1)) / LAYERS
+@njit(cache=True)
+@no_type_check
+def _absorb(depth, outer, low, step, height, opacity):
+    """Optical depths [N, N, L] of layers, lowest first, become what a unit of depth in each is seen by.
+
+    Height of the layer (linear inside it) above which the share `outer` of all lost light is lost.
+    """
+    layers = depth.shape[2]
+    for y in range(depth.shape[0]):
+        for x in range(depth.shape[1]):
+            total = np.float32(0)
+            for k in range(layers):
+                total += depth[y, x, k]
+            lost = np.float32(1) - np.exp(-total)
+            opacity[y, x] = lost
+            height[y, x] = low
+            through, found = np.float32(1), False
+            for k in range(layers - 1, -1, -1):
+                d = depth[y, x, k]
+                if d <= 0:
+                    continue
+                taken = through * (np.float32(1) - np.exp(-d))
+                if not found and np.float32(1) - through + taken >= outer * lost:
+                    inside = (outer * lost - (np.float32(1) - through)) / taken
+                    height[y, x] = low + step * (np.float32(k + 1) - inside)
+                    found = True
+                through -= taken
+                depth[y, x, k] = taken / d
 
 
 def _texel_area(size: int) -> np.ndarray:
@@ -90,24 +103,51 @@ def _texel_area(size: int) -> np.ndarray:
     return (rows[:, None] * across[:, None] * columns[None]).astype(np.float32)
 
 
+@njit(inline="always")
+@no_type_check
+def _place(planes, k, n, layers):
+    """Layer, row and column below and left of a piece, and the shares of the row above and column right."""
+    layer = int(np.floor((planes[k, 2] + 1) / 2 * layers))
+    x = (planes[k, 0] + 1) / 2 * n - np.float32(0.5)
+    y = min(max((planes[k, 1] + 1) / 2 * n - np.float32(0.5), np.float32(0)), np.float32(n - 1))
+    x0, y0 = np.floor(x), np.floor(y)
+    return layer, int(y0), int(x0), y - y0, x - x0
+
+
 @njit(cache=True)
 @no_type_check
-def _spread(planes, area, rgb, texel, depth, colour):
-    """Add pieces to the layers over the four nearest texels."""
+def _deposit(planes, area, texel, depth):
+    """Optical depth of pieces over the four nearest texels, into layers [N, N, L]."""
     n, layers = depth.shape[0], depth.shape[2]
     for k in range(planes.shape[0]):
-        layer = int((planes[k, 2] + 1) / 2 * layers)
+        layer, y0, x0, fy, fx = _place(planes, k, n, layers)
         if layer < 0 or layer >= layers:
             continue
-        x = (planes[k, 0] + 1) / 2 * n - 0.5
-        y = min(max((planes[k, 1] + 1) / 2 * n - 0.5, 0.0), n - 1.0)
-        x0, y0 = int(np.floor(x)), int(np.floor(y))
         for dy in range(2):
             row = min(y0 + dy, n - 1)
+            wy = fy if dy else np.float32(1) - fy
             for dx in range(2):
                 column = (x0 + dx) % n
-                share = (1 - abs(x - x0 - dx)) * (1 - abs(y - y0 - dy))
-                optical = share * area[k] / texel[row, column]
-                depth[row, column, layer] += optical
+                depth[row, column, layer] += (
+                    wy * (fx if dx else np.float32(1) - fx) * area[k] / texel[row, column]
+                )
+
+
+@njit(cache=True)
+@no_type_check
+def _gather(planes, area, rgb, texel, seen, colour):
+    """Colours [M, C] of pieces, each as far as its layer is seen, into [N, N, C]."""
+    n, layers = seen.shape[0], seen.shape[2]
+    for k in range(planes.shape[0]):
+        layer, y0, x0, fy, fx = _place(planes, k, n, layers)
+        if layer < 0 or layer >= layers:
+            continue
+        for dy in range(2):
+            row = min(y0 + dy, n - 1)
+            wy = fy if dy else np.float32(1) - fy
+            for dx in range(2):
+                column = (x0 + dx) % n
+                weight = wy * (fx if dx else np.float32(1) - fx) * area[k] / texel[row, column]
+                weight *= seen[row, column, layer]
                 for c in range(rgb.shape[1]):
-                    colour[row, column, layer, c] += optical * rgb[k, c]
+                    colour[row, column, c] += weight * rgb[k, c]

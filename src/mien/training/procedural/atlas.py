@@ -115,6 +115,16 @@ class AtlasGuide:
         return self.polygon(oval, 8.0)
 
 
+def rasterise_chart(model: MorphableModel, values: np.ndarray, size: int) -> np.ndarray:
+    """Corner values float32 [F, 3, C] of the whole head over the chart, float32 [size, size, C]; the most
+    hidden faces are drawn first. 0 where there is no triangle."""
+    corners = ((model.canonical_corners[..., :2].numpy() + 1) / 2 * size - 0.5).astype(np.float64)
+    sky = model.exposure.numpy()[model.faces_np].mean(1)
+    image = np.zeros((size, size, values.shape[2]), np.float32)
+    _fill(np.argsort(sky, kind="stable"), corners, values.astype(np.float32), image)
+    return image
+
+
 @lru_cache(maxsize=1)
 def atlas_guide(model: MorphableModel) -> AtlasGuide:
     """Rasterise the template onto the chart; the most hidden faces (sockets, nose) are drawn first."""
