@@ -20,6 +20,7 @@ from mien.training.procedural.factors import (
 from mien.training.procedural.light import Light
 from mien.training.procedural.lighting import draw_light
 from mien.training.procedural.shape import draw_shape
+from mien.training.procedural.strands.looks import HairLook, draw_hair
 from mien.training.procedural.wardrobe import draw_clothes
 
 AGES_YEARS: Final = (10.0, 80.0)
@@ -38,6 +39,7 @@ class Person:
     eyes: EyeLook
     mouth: MouthLook
     clothes: ClothesLook
+    hair: HairLook
     light: Light
     seed: int
     """Of the spots, lines and threads that no factor names."""
@@ -58,7 +60,7 @@ class Person:
                     out |= {f"{name}.{field.name}.{c}": float(x) for c, x in zip("rgb", value, strict=True)}
                 else:
                     out[f"{name}.{field.name}"] = value if isinstance(value, str) else float(value)
-        return out
+        return out | self.hair.labels()
 
 
 def draw_person(model: MorphableModel, rng: np.random.Generator) -> Person:
@@ -78,6 +80,7 @@ def draw_person(model: MorphableModel, rng: np.random.Generator) -> Person:
         eyes=_draw_eyes(skin.melanin, age, rng),
         mouth=_draw_mouth(age, rng),
         clothes=draw_clothes(rng),
+        hair=draw_hair(model, sex=sex, age=age, melanin=skin.melanin, rng=rng),
         light=draw_light(rng),
         seed=int(rng.integers(2**31)),
     )

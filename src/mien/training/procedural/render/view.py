@@ -86,7 +86,10 @@ def _geometry(scene: Scene, camera: Camera, size_px: int, hair: HairPixels) -> d
     body, front = draw_layers(scene, camera, size_px)
     count = size_px * size_px
     depth, normals = _spread(front, front.distance, count), _spread(front, front.normals, count)
-    semantic, body_depth = _spread(front, semantic_at(scene, front), count), _spread(body, body.distance, count)
+    semantic, body_depth = (
+        _spread(front, semantic_at(scene, front), count),
+        _spread(body, body.distance, count),
+    )
     xyz, off = _spread(front, front.xyz, count), np.zeros(count, bool)
     off[front.sample] = front.face >= len(scene.body.faces)
     depth[hair.pixel], normals[hair.pixel] = hair.distance, _facing(hair, camera)
