@@ -56,9 +56,7 @@ def grown(plan: Plan, field: DistanceField, rng: np.random.Generator) -> np.ndar
     """Points float32 [S, P, 3] of a plan, template head."""
     n = len(plan.xyz)
     wild = rng.uniform(size=n) < FLYAWAYS
-    layer = (plan.layer + wild * rng.uniform(0.002, 0.02, n) * np.clip(plan.length / 0.15, 0, 1)).astype(
-        np.float32
-    )
+    layer = (plan.layer + wild * rng.uniform(0.002, 0.02, n) * np.clip(plan.length / 0.15, 0, 1)).astype(np.float32)
     locks = (plan.locks * ~wild).astype(np.float32)
     points = np.empty((n, plan.points, 3), np.float32)
     f32 = [np.ascontiguousarray(a, dtype=np.float32) for a in (
@@ -71,9 +69,7 @@ def grown(plan: Plan, field: DistanceField, rng: np.random.Generator) -> np.ndar
     coarse = leaders(plan, plan.strands_per_lock * 9, rng)
     points = _with(kernels.clump, points, fine, locks, np.float32(0.8))
     if plan.wave.any():
-        phase = 6.28 * (
-            (fine * 0.618) % 1 * (1 - plan.wave_order) * 3 + (coarse * 0.618) % 1 * plan.wave_order
-        )
+        phase = 6.28 * ((fine * 0.618) % 1 * (1 - plan.wave_order) * 3 + (coarse * 0.618) % 1 * plan.wave_order)
         phase = phase + rng.normal(0, 0.5 * (1 - plan.wave_order) + 0.1, n)
         turns = (plan.length / plan.pitch * (1 + 0.15 * ((coarse * 0.414) % 1 - 0.5))).astype(np.float32)
         size = (plan.wave * (1 + 0.8 * wild)).astype(np.float32)

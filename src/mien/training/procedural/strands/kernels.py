@@ -99,15 +99,9 @@ def tangents(points, index, along, out):
         k = min(int(at), last - 1)
         f = at - k
         before, after = max(k - 1, 0), min(k + 2, last)
-        x = (1 - f) * (points[s, k + 1, 0] - points[s, before, 0]) + f * (
-            points[s, after, 0] - points[s, k, 0]
-        )
-        y = (1 - f) * (points[s, k + 1, 1] - points[s, before, 1]) + f * (
-            points[s, after, 1] - points[s, k, 1]
-        )
-        z = (1 - f) * (points[s, k + 1, 2] - points[s, before, 2]) + f * (
-            points[s, after, 2] - points[s, k, 2]
-        )
+        x = (1 - f) * (points[s, k + 1, 0] - points[s, before, 0]) + f * (points[s, after, 0] - points[s, k, 0])
+        y = (1 - f) * (points[s, k + 1, 1] - points[s, before, 1]) + f * (points[s, after, 1] - points[s, k, 1])
+        z = (1 - f) * (points[s, k + 1, 2] - points[s, before, 2]) + f * (points[s, after, 2] - points[s, k, 2])
         scale = 1 / (np.sqrt(x * x + y * y + z * z) + np.float32(1e-9))
         out[n, 0], out[n, 1], out[n, 2] = x * scale, y * scale, z * scale
 
