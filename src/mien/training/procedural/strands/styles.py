@@ -100,8 +100,9 @@ def curly(plan: Plan, look: HairLook, rng: np.random.Generator) -> None:
     plan.comb += jitter(rng, n, 0.35)
     plan.lift[:] = 0.8
     plan.reach[:] = 0.07
-    plan.gravity[:] = 0.65
+    plan.gravity[:] = 0.8
     plan.stiff[:] = 0.75
+    plan.cling[:] = 0
     plan.layer = (0.008 + (0.02 + 0.035 * look.volume) * _random(rng, 0, 1, n)).astype(np.float32)
     plan.length = (look.length * _random(rng, 0.7, 1.1, n)).astype(np.float32)
     plan.open_x[:] = 0.085
@@ -120,6 +121,7 @@ def afro(plan: Plan, look: HairLook, rng: np.random.Generator) -> None:
     plan.reach[:] = 2.0
     plan.gravity[:] = 0.05
     plan.stiff[:] = 0.8
+    plan.cling[:] = 0
     plan.layer = _random(rng, 0.002, 0.01, n)
     round_off = 0.7 + 0.3 * np.clip((plan.xyz[:, 1] + 0.1) / 0.2, 0, 1)
     plan.length = (look.length * round_off * rng.beta(5, 1.2, n)).astype(np.float32)
@@ -135,9 +137,10 @@ def hanging(plan: Plan, look: HairLook, rng: np.random.Generator) -> None:
     plan.comb = from_parting(look, plan.xyz, back=0.25 + 0.9 * look.swept)
     plan.comb += jitter(rng, n, 0.05 + 0.1 * (1 - look.neatness))
     plan.lift = (0.25 + 0.4 * look.volume * topness(plan.xyz)).astype(np.float32)
-    plan.reach[:] = 0.10 + 0.06 * look.swept
-    plan.gravity[:] = 0.75
-    plan.stiff[:] = 0.72
+    plan.reach[:] = 0.08 + 0.05 * look.swept
+    plan.gravity[:] = 1.0
+    plan.stiff[:] = 0.7
+    plan.cling[:] = 0.35
     plan.layer = (0.004 + (0.010 + 0.026 * look.volume) * _random(rng, 0, 1, n)).astype(np.float32)
     plan.open_x[:] = look.face_opening * _random(rng, 0.94, 1.12, n)
     plan.locks[:] = 0.75
