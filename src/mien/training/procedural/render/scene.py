@@ -10,10 +10,10 @@ from mien.core.geometry import axis_angle_to_matrix
 from mien.morphable.carry import Carrier, make_carrier
 from mien.morphable.model import PARTS, MorphableModel
 from mien.training.procedural.atlas import ATLAS
+from mien.training.procedural.growth import grow_strands
 from mien.training.procedural.light import Light
 from mien.training.procedural.paint.appearance import Appearance, paint_person
 from mien.training.procedural.person import Person
-from mien.training.procedural.growth import grow_strands
 from mien.training.procedural.render.cloth_shell import cloth_faces, cloth_shell
 from mien.training.procedural.render.posed import Surface, pose_body
 from mien.training.procedural.render.shadow import Shadows, cast_shadow

@@ -16,7 +16,6 @@ from mien.training.procedural.render.shadow import Shadows
 from mien.training.procedural.render.surfaces import semantic_at, shade_layer
 from mien.training.procedural.response import CLEAN, Response, photograph
 
-
 ON_SKIN: Final = 0.006
 """Strands nearer than this to the skin behind them count as painted on it, EG3D units (3 mm)."""
 
