@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from mien.morphable.model import MorphableModel
+from mien.training.procedural.chromophores import skin_albedo
 from mien.training.procedural.factors import (
     IRIS_KINDS,
     ClothesLook,
@@ -18,7 +19,7 @@ from mien.training.procedural.factors import (
     SkinLook,
 )
 from mien.training.procedural.light import Light
-from mien.training.procedural.lighting import draw_light
+from mien.training.procedural.lighting import LUMA, draw_light
 from mien.training.procedural.shape import draw_shape
 from mien.training.procedural.strands.beard import BeardLook, draw_beard
 from mien.training.procedural.strands.brows import BrowLook, draw_brows
@@ -49,6 +50,12 @@ class Person:
     light: Light
     seed: int
     """Of the spots, lines and threads that no factor names."""
+
+    @property
+    def skin_luminance(self) -> float:
+        """Linear luminance of the bare skin's albedo."""
+        rgb = skin_albedo(np.array([self.skin.melanin]), np.array([self.skin.blood]))[0]
+        return float(rgb @ LUMA)
 
     def labels(self) -> dict[str, float | str]:
         """Exact factors by name, such as `skin.melanin` or `clothes.neckline`."""
