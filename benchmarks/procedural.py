@@ -36,10 +36,10 @@ def main(people: int, size_px: int) -> None:
         clock.append(time.process_time())
         scene = pose(sitter, draw_expression(rng))
         clock.append(time.process_time())
-        shadow = scene.shadow(sitter.person.light)
+        shadows = scene.shadows(sitter.person.light)
         clock.append(time.process_time())
         for _ in range(VIEWS):
-            render_view(scene, draw_camera(rng), size_px, shadow=shadow)
+            render_view(scene, draw_camera(rng), size_px, shadows=shadows)
         clock.append(time.process_time())
         if k:
             steps = np.diff(clock) * 1000 / [1, 1, 1, VIEWS]

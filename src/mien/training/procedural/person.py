@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from mien.morphable.model import MorphableModel
+from mien.training.procedural.chromophores import skin_albedo
 from mien.training.procedural.factors import (
     IRIS_KINDS,
     ClothesLook,
@@ -18,8 +19,12 @@ from mien.training.procedural.factors import (
     SkinLook,
 )
 from mien.training.procedural.light import Light
-from mien.training.procedural.lighting import draw_light
+from mien.training.procedural.lighting import LUMA, draw_light
 from mien.training.procedural.shape import draw_shape
+from mien.training.procedural.strands.beard import BeardLook, draw_beard
+from mien.training.procedural.strands.brows import BrowLook, draw_brows
+from mien.training.procedural.strands.lashes import LashLook, draw_lashes
+from mien.training.procedural.strands.looks import HairLook, draw_hair
 from mien.training.procedural.wardrobe import draw_clothes
 
 AGES_YEARS: Final = (10.0, 80.0)
@@ -38,9 +43,19 @@ class Person:
     eyes: EyeLook
     mouth: MouthLook
     clothes: ClothesLook
+    hair: HairLook
+    beard: BeardLook
+    brows: BrowLook
+    lashes: LashLook
     light: Light
     seed: int
     """Of the spots, lines and threads that no factor names."""
+
+    @property
+    def skin_luminance(self) -> float:
+        """Linear luminance of the bare skin's albedo."""
+        rgb = skin_albedo(np.array([self.skin.melanin]), np.array([self.skin.blood]))[0]
+        return float(rgb @ LUMA)
 
     def labels(self) -> dict[str, float | str]:
         """Exact factors by name, such as `skin.melanin` or `clothes.neckline`."""
@@ -58,7 +73,12 @@ class Person:
                     out |= {f"{name}.{field.name}.{c}": float(x) for c, x in zip("rgb", value, strict=True)}
                 else:
                     out[f"{name}.{field.name}"] = value if isinstance(value, str) else float(value)
-        return out
+        strands = (self.hair, self.beard, self.brows, self.lashes)
+        return out | {k: _plain(v) for look in strands for k, v in look.labels().items()}
+
+
+def _plain(value: float | str) -> float | str:
+    return value if isinstance(value, str) else float(value)
 
 
 def draw_person(model: MorphableModel, rng: np.random.Generator) -> Person:
@@ -68,6 +88,7 @@ def draw_person(model: MorphableModel, rng: np.random.Generator) -> Person:
     skin = _draw_skin(sex, age, float(rng.uniform()), rng)
     shape = draw_shape(sex, age, skin.melanin, rng)
     assert len(shape.identity) == model.component_count
+    hair = draw_hair(model, sex=sex, age=age, melanin=skin.melanin, rng=rng)
     return Person(
         sex=sex,
         age_years=age,
@@ -78,6 +99,17 @@ def draw_person(model: MorphableModel, rng: np.random.Generator) -> Person:
         eyes=_draw_eyes(skin.melanin, age, rng),
         mouth=_draw_mouth(age, rng),
         clothes=draw_clothes(rng),
+        hair=hair,
+        beard=draw_beard(sex=sex, age=age, hair=hair, rng=rng),
+        brows=draw_brows(
+            sex=sex,
+            age=age,
+            eumelanin=hair.eumelanin,
+            pheomelanin=hair.pheomelanin,
+            greyness=hair.greyness,
+            rng=rng,
+        ),
+        lashes=draw_lashes(sex=sex, age=age, eumelanin=hair.eumelanin, rng=rng),
         light=draw_light(rng),
         seed=int(rng.integers(2**31)),
     )

@@ -29,10 +29,21 @@ class Response:
 CLEAN: Final = Response()
 
 
-def draw_response(rng: np.random.Generator) -> Response:
-    """A random ordinary camera."""
+METERED: Final = 0.3
+"""Linear luminance of skin that needs no correction of the exposure."""
+METERING: Final = 0.35
+"""Share (as an exponent) by which cameras and photographers make up for darker or lighter skin."""
+
+
+def metered_exposure(skin_luminance: float) -> float:
+    """Factor on the exposure for a sitter's skin of this linear luminance."""
+    return float(np.clip((METERED / max(skin_luminance, 1e-3)) ** METERING, 0.8, 1.9))
+
+
+def draw_response(rng: np.random.Generator, *, skin_luminance: float = METERED) -> Response:
+    """A random ordinary camera, exposed for skin of this linear luminance."""
     return Response(
-        exposure=float(np.exp(rng.normal(0, 0.18))),
+        exposure=metered_exposure(skin_luminance) * float(np.exp(rng.normal(0.1, 0.18))),
         temperature=float(rng.normal(0, 0.15)),
         curve="filmic" if rng.uniform() < 0.7 else "srgb",
         contrast=float(rng.uniform(0.9, 1.2)),

@@ -36,8 +36,10 @@ def contact_sheet(
     pictures = []
     for k in range(rows * columns):
         rng = np.random.default_rng([seed, k])
-        scene = pose(make_sitter(model, draw_person(model, rng)), draw_expression(rng))
+        person = draw_person(model, rng)
+        scene = pose(make_sitter(model, person), draw_expression(rng))
         camera = Camera.orbit(0.0, 0.0) if frontal else draw_camera(rng)
-        view = render_view(scene, camera, size_px, response=draw_response(rng), rng=rng)
+        response = draw_response(rng, skin_luminance=person.skin_luminance)
+        view = render_view(scene, camera, size_px, response=response, rng=rng)
         pictures.append(over_backdrop(view, rng))
     return tiled(pictures, columns)

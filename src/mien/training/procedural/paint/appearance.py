@@ -16,6 +16,9 @@ from mien.training.procedural.paint.makeup import paint_lid_rims, paint_makeup
 from mien.training.procedural.paint.mouth import paint_mouth
 from mien.training.procedural.paint.skin import paint_skin
 from mien.training.procedural.person import Person
+from mien.training.procedural.render.shading import ALBEDO, SPECULAR
+from mien.training.procedural.strands.melanin import hair_albedo
+from mien.training.procedural.strands.scalp import scalp_shade
 
 WRINKLED_BY: Final[dict[str, dict[str, float]]] = {
     "forehead": {"browInnerUp": 0.8, "browOuterUpLeft": 0.4, "browOuterUpRight": 0.4},
@@ -30,6 +33,8 @@ WRINKLED_BY: Final[dict[str, dict[str, float]]] = {
                   "eyeSquintRight": 0.4},
 }  # fmt: skip
 """How much each coefficient deepens a group of lines."""
+SCALP_COVER, ROOTS = 0.75, 0.7
+"""How far roots cover the scalp at most, and their colour relative to the hair's."""
 YOUNG_SHARE: Final = 0.35
 """Depth of an expression's lines in smooth skin, relative to old skin's."""
 
@@ -85,6 +90,7 @@ def paint_person(model: MorphableModel, person: Person) -> Appearance:
     body = paint_skin(guide, person.skin, person.lips, lines, groups, rng)
     paint_lid_rims(body, guide)
     paint_makeup(body, guide, person.makeup, rng)
+    _dye_scalp(body, model, person, rng)
     place = place_cloth(guide, person.clothes)
     paint_cloth(body, guide, person.clothes, place, rng)
     strip = Canvas.blank(STRIP_HEIGHT, STRIP_WIDTH)
@@ -104,6 +110,15 @@ def paint_person(model: MorphableModel, person: Person) -> Appearance:
         folds=folds,
         wrinkles=person.skin.wrinkles,
     )
+
+
+def _dye_scalp(body: Canvas, model: MorphableModel, person: Person, rng: np.random.Generator) -> None:
+    """Skin between the roots of hair is dark with them."""
+    shade = scalp_shade(model, person.hair, rng)
+    melanin = np.array([person.hair.eumelanin]), np.array([person.hair.pheomelanin])
+    dye = np.minimum(ROOTS * hair_albedo(*melanin)[0], body.maps[..., ALBEDO : ALBEDO + 3])
+    body.blend(dye, SCALP_COVER * shade)
+    body.mix(SPECULAR, 0.4, shade)
 
 
 def _fold(group: LineGroup, patch: Patch) -> Fold:

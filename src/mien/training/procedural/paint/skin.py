@@ -109,7 +109,7 @@ def paint_skin(
     lip, _ = lip_masks(guide)
     melanin, blood = _chromophores(guide, skin, lines, rng)
     melanin += lip * (0.06 * lips.pigment - 0.10 * skin.melanin * (1 - lips.pigment))
-    wanted = 0.46 + 0.5 * lips.blood + 0.05 * smooth_noise(rng, 90)
+    wanted = 0.5 + 0.5 * lips.blood + 0.05 * smooth_noise(rng, 90)
     blood += (wanted - blood) * lip * 0.95
     canvas.maps[..., :3] = skin_albedo(melanin, blood)
     canvas.material[:] = Semantic.SKIN

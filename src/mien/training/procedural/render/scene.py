@@ -10,6 +10,7 @@ from mien.core.geometry import axis_angle_to_matrix
 from mien.morphable.carry import Carrier, make_carrier
 from mien.morphable.model import PARTS, MorphableModel
 from mien.training.procedural.atlas import ATLAS
+from mien.training.procedural.growth import grow_strands
 from mien.training.procedural.light import Light
 from mien.training.procedural.paint.appearance import Appearance, paint_person
 from mien.training.procedural.person import Person
@@ -45,7 +46,7 @@ def make_sitter(model: MorphableModel, person: Person) -> Sitter:
     identity = torch.from_numpy(person.shape.identity)
     neutral = model.vertices(identity, torch.zeros(52)).numpy().astype(np.float32)
     painted, cloth = paint_person(model, person), cloth_faces(model, person.clothes)
-    return Sitter(model, person, painted, neutral, cloth, grow_hair(model, person.hair, neutral))
+    return Sitter(model, person, painted, neutral, cloth, grow_strands(model, person, neutral))
 
 
 @dataclass(frozen=True, eq=False)

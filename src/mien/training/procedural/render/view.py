@@ -16,7 +16,6 @@ from mien.training.procedural.render.shadow import Shadows
 from mien.training.procedural.render.surfaces import semantic_at, shade_layer
 from mien.training.procedural.response import CLEAN, Response, photograph
 
-
 ON_SKIN: Final = 0.006
 """Strands nearer than this to the skin behind them count as painted on it, EG3D units (3 mm)."""
 
@@ -86,7 +85,10 @@ def _geometry(scene: Scene, camera: Camera, size_px: int, hair: HairPixels) -> d
     body, front = draw_layers(scene, camera, size_px)
     count = size_px * size_px
     depth, normals = _spread(front, front.distance, count), _spread(front, front.normals, count)
-    semantic, body_depth = _spread(front, semantic_at(scene, front), count), _spread(body, body.distance, count)
+    semantic, body_depth = (
+        _spread(front, semantic_at(scene, front), count),
+        _spread(body, body.distance, count),
+    )
     xyz, off = _spread(front, front.xyz, count), np.zeros(count, bool)
     off[front.sample] = front.face >= len(scene.body.faces)
     depth[hair.pixel], normals[hair.pixel] = hair.distance, _facing(hair, camera)

@@ -8,6 +8,8 @@ from numba import njit
 
 SETTLE: Final = np.float32(0.03)
 """Length over which hair rises from the skin to its layer, EG3D units."""
+STEP: Final = np.float32(0.012)
+"""Longest step of growth, EG3D units; stiffness is what a strand keeps of its direction over one."""
 LOOSE: Final = np.float32(0.025)
 """Distance from the head over which hair stops to follow its surface."""
 
@@ -43,12 +45,16 @@ def _field(values, low, inverse, x, y, z, out):
 
 @njit(cache=True, fastmath=True, nogil=True)
 @no_type_check
-def grow(root, normal, comb, reach, lift, gravity, stiff, layer, length, tie, pull, open_x, values, low, inverse, out):
+def grow(
+    root, normal, comb, reach, lift, gravity, stiff, layer, length, tie, pull, open_x, cling_to, values, low,
+    inverse, out,
+):  # fmt: skip
     """Grow strands out [S, P, 3] step by step from roots [S, 3] along normals [S, 3].
 
     Per strand: comb [S, 3] a direction that fades over the length `reach`; lift: how much it starts along
     the normal; gravity, stiff: 0..1; layer: distance it keeps from the skin; length; tie [S, 3] and pull: a
-    point that draws it along the skin; open_x: half width of the face that stays free (0: none).
+    point that draws it along the skin; open_x: half width of the face that stays free (0: none);
+    cling_to: how strongly hair that stands off falls back to the head.
     """
     g = np.empty(4, np.float32)
     one, zero = np.float32(1), np.float32(0)
@@ -57,14 +63,17 @@ def grow(root, normal, comb, reach, lift, gravity, stiff, layer, length, tie, pu
         x, y, z = root[s, 0], root[s, 1], root[s, 2]
         out[s, 0, 0], out[s, 0, 1], out[s, 0, 2] = x, y, z
         step = length[s] / np.float32(count - 1)
+        parts = max(int(np.ceil(step / STEP)), 1)
+        small = step / np.float32(parts)
+        keep = stiff[s] ** (small / STEP)
         dx = normal[s, 0] * lift[s] + comb[s, 0]
         dy = normal[s, 1] * lift[s] + comb[s, 1]
         dz = normal[s, 2] * lift[s] + comb[s, 2]
         scale = one / (np.sqrt(dx * dx + dy * dy + dz * dz) + np.float32(1e-9))
         dx, dy, dz = dx * scale, dy * scale, dz * scale
-        for k in range(1, count):
-            at = step * np.float32(k)
-            _field(values, low, inverse, x, y, z, g)
+        _field(values, low, inverse, x, y, z, g)
+        for k in range(1, (count - 1) * parts + 1):
+            at = small * np.float32(k)
             hold = np.exp(-at / reach[s])
             wx, wy, wz = comb[s, 0] * hold, comb[s, 1] * hold, comb[s, 2] * hold
             if pull[s] > zero:
@@ -72,35 +81,38 @@ def grow(root, normal, comb, reach, lift, gravity, stiff, layer, length, tie, pu
                 scale = pull[s] / (np.sqrt(tx * tx + ty * ty + tz * tz) + np.float32(1e-6))
                 wx, wy, wz = wx + tx * scale, wy + ty * scale, wz + tz * scale
             wy -= gravity[s] * (one - np.float32(0.6) * hold)
-            near = np.exp(-max(g[0] - layer[s], zero) / LOOSE)
+            over = max(g[0] - layer[s], zero)
+            near = np.exp(-over / LOOSE)
             into = (wx * g[1] + wy * g[2] + wz * g[3]) * near
             if into > zero:
-                into *= np.float32(0.3)
-            wx, wy, wz = wx - into * g[1], wy - into * g[2], wz - into * g[3]
-            blend = one - stiff[s]
-            dx, dy, dz = dx * stiff[s] + wx * blend, dy * stiff[s] + wy * blend, dz * stiff[s] + wz * blend
+                into *= np.float32(0.6)
+            cling = into + cling_to[s] * min(over / LOOSE, one)
+            wx, wy, wz = wx - cling * g[1], wy - cling * g[2], wz - cling * g[3]
+            blend = one - keep
+            dx, dy, dz = dx * keep + wx * blend, dy * keep + wy * blend, dz * keep + wz * blend
             scale = one / (np.sqrt(dx * dx + dy * dy + dz * dz) + np.float32(1e-9))
             dx, dy, dz = dx * scale, dy * scale, dz * scale
             px, py, pz = x, y, z
-            x, y, z = x + dx * step, y + dy * step, z + dz * step
+            x, y, z = x + dx * small, y + dy * small, z + dz * small
             least = layer[s] * (one - np.exp(-at / SETTLE))
-            for again in range(2):
-                if open_x[s] > zero and z > np.float32(-0.02) and y < np.float32(0.12):
-                    free = open_x[s] * min(one, (np.float32(0.125) - y) * np.float32(14))
-                    free *= min(one, (z + np.float32(0.02)) * np.float32(12))
-                    if abs(x) < free:
-                        x = free if x > zero else -free
-                _field(values, low, inverse, x, y, z, g)
-                if g[0] < least:
-                    rise = least - g[0]
-                    x, y, z = x + rise * g[1], y + rise * g[2], z + rise * g[3]
+            if open_x[s] > zero and z > np.float32(-0.02) and y < np.float32(0.12):
+                free = open_x[s] * min(one, (np.float32(0.125) - y) * np.float32(14))
+                free *= min(one, (z + np.float32(0.02)) * np.float32(12))
+                if abs(x) < free:
+                    x = free if x > zero else -free
+            _field(values, low, inverse, x, y, z, g)
+            if g[0] < least:
+                rise = least - g[0]
+                x, y, z = x + rise * g[1], y + rise * g[2], z + rise * g[3]
+                g[0] = least
             vx, vy, vz = x - px, y - py, z - pz
             size = np.sqrt(vx * vx + vy * vy + vz * vz) + np.float32(1e-9)
             dx, dy, dz = vx / size, vy / size, vz / size
-            if size > np.float32(1.25) * step:
-                size = np.float32(1.25) * step
+            size = min(size, np.float32(1.25) * small)
             x, y, z = px + dx * size, py + dy * size, pz + dz * size
-            out[s, k, 0], out[s, k, 1], out[s, k, 2] = x, y, z
+            if k % parts == 0:
+                q = k // parts
+                out[s, q, 0], out[s, q, 1], out[s, q, 2] = x, y, z
 
 
 @njit(cache=True, fastmath=True, nogil=True)

@@ -23,7 +23,7 @@ STRANDS: Final = 20_000
 CLIPPED_STRANDS: Final = 32_000
 """Of a buzz cut: they are short, and must cover the scalp alone."""
 FLYAWAYS: Final = 0.03
-GREY_EUMELANIN: Final = 0.006
+GREY_EUMELANIN: Final = 0.012
 
 
 def grow(
@@ -61,7 +61,7 @@ def grown(plan: Plan, field: DistanceField, rng: np.random.Generator) -> np.ndar
     points = np.empty((n, plan.points, 3), np.float32)
     f32 = [np.ascontiguousarray(a, dtype=np.float32) for a in (
         plan.xyz, plan.normals, plan.comb, plan.reach, plan.lift, plan.gravity, plan.stiff, layer, plan.length,
-        plan.tie, plan.pull, plan.open_x)]  # fmt: skip
+        plan.tie, plan.pull, plan.open_x, plan.cling)]  # fmt: skip
     grid = (field.values, field.low, field.inverse_spacing)
     kernels.grow(*f32, *grid, points)
     points = _with(kernels.cut, points, plan.cut_y.astype(np.float32))

@@ -88,7 +88,7 @@ def _tail(
     out = np.empty((count, 26, 3), np.float32)
     kernels.grow(
         root, normal, comb, 0.06 * full, 0.4 * full, 0.6 * full, 0.75 * full, layer, length,
-        np.zeros((count, 3), np.float32), 0 * full, 0 * full, *grid, out,
+        np.zeros((count, 3), np.float32), 0 * full, 0 * full, 0 * full, *grid, out,
     )  # fmt: skip
     lead = rng.integers(0, count, count // 150)[rng.integers(0, count // 150, count)]
     gathered = np.empty_like(out)

@@ -9,7 +9,7 @@ hair reflectance model), in the units of pbrt: 0.3 of eumelanin is fair, 1.3 bro
 TUFT = 5.888
 """Albedo of a tuft is exp(-TUFT sqrt(absorption)): the fit of Chiang et al. 2016 (A practical and controllable
 hair and fur model) at azimuthal roughness 0.3."""
-FLOOR, CEILING = 0.006, 0.78
+FLOOR, CEILING = 0.013, 0.78
 
 
 def hair_albedo(eumelanin: np.ndarray, pheomelanin: np.ndarray) -> np.ndarray:

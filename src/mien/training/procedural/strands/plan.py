@@ -36,6 +36,8 @@ class Plan:
     """[S, 3]."""
     pull: np.ndarray
     open_x: np.ndarray
+    cling: np.ndarray
+    """How strongly hair that stands off falls back to the head."""
     locks: np.ndarray
     """How much strands gather in locks, 0..1."""
     wave: np.ndarray
@@ -76,6 +78,7 @@ def plain_plan(pool: Pool, look: HairLook, rng: np.random.Generator) -> Plan:
         tie=np.zeros((n, 3), np.float32),
         pull=full(0.0),
         open_x=full(0.0),
+        cling=full(0.25),
         locks=full(0.6),
         wave=full(0.0),
     )

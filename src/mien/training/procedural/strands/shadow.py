@@ -4,6 +4,7 @@ A deep opacity map (Yuksel and Keyser 2008): seen from the light, layers that fo
 hold how much strand lies in front of a point.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -20,6 +21,8 @@ SKY_DIRECTIONS: Final = np.array(
      [-0.7, -0.1, 0.7], [0.7, -0.1, -0.7], [-0.7, -0.1, -0.7]], np.float32,
 )  # fmt: skip
 """From where light is gathered for the share of the sky that is seen."""
+SKY_EVERY: Final = 4
+"""One of so many strands is taken for that, wider."""
 
 
 class StrandShadow:
@@ -62,8 +65,10 @@ class StrandShadow:
 class StrandSky:
     """How much of the surroundings' light passes strands: mean transmittance over directions."""
 
-    def __init__(self, strands: Strands, *, side_px: int = 112) -> None:
-        self._maps = [StrandShadow(strands, d, side_px=side_px) for d in SKY_DIRECTIONS]
+    def __init__(self, strands: Strands, *, side_px: int = 96) -> None:
+        some = strands.of(np.arange(0, len(strands), SKY_EVERY))
+        some = replace(some, width=some.width * np.float32(SKY_EVERY))
+        self._maps = [StrandShadow(some, d, side_px=side_px) for d in SKY_DIRECTIONS]
 
     def share(self, points: np.ndarray) -> np.ndarray:
         """Share of the sky float32 [N] in [0, 1] that points [N, 3] see."""
