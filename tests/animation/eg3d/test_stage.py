@@ -10,9 +10,11 @@ import torch
 from mien.animation.eg3d.actor import Eg3dActor
 from mien.animation.eg3d.plate import border, over_photo
 from mien.animation.eg3d.stage import crop_stage, photo_stage
-from mien.animation.eg3d.turn import sitter_of, turned_camera
+from mien.animation.eg3d.turn import Eg3dViewer, sitter_of, turned_camera
 from mien.animation.motion import MotionSource
 from mien.animation.retarget import DrivenMotion
+from mien.animation.viewer import Viewer
+from mien.core.camera import Camera
 from mien.core.geometry import axis_angle_to_matrix
 from mien.core.viewpoint import ViewAngles
 from mien.generator.view import MeshConfig
@@ -112,3 +114,37 @@ def test_the_mesh_lies_where_the_views_show_it(actor: Eg3dActor) -> None:
     centre = actor.place.to_head(torch.zeros(3))
     nearest = (view.camera.position - centre).norm() - radius
     assert view.depth[seen].min() == pytest.approx(float(nearest), abs=0.1 * radius)
+
+
+def test_a_viewer_lays_the_ball_where_a_camera_sees_it(actor: Eg3dActor) -> None:
+    viewer = Eg3dViewer(actor)
+    assert isinstance(viewer, Viewer)
+    # The photo's matte is a disc in the middle of the crop, so the person is a cap of the ball around the
+    # surface point that is seen there; the cap's middle lies a little below it.
+    camera = actor.place.camera
+    ray = camera.rays_at(torch.tensor([[0.5, 0.5]]))
+    away = -(ray.origins * ray.directions).sum(-1, keepdim=True)
+    nearest = ray.origins + away * ray.directions
+    way = away - (0.3**2 - nearest.square().sum(-1, keepdim=True)).sqrt()
+    middle = actor.place.to_head(0.85 * (ray.origins + way * ray.directions))
+    for turn in (0.0, 0.3):
+        R = axis_angle_to_matrix(torch.tensor([0.0, turn, 0.0]))
+        T = viewer.face.camera.T_world_camera.clone()
+        T[:3] = R @ T[:3]
+        camera = Camera(T, viewer.face.camera.intrinsics)
+        for height, width in (actor.avatar.size, (240, 200)):
+            seen = viewer.see(camera, viewer.face.expression, (height, width))
+            assert seen.alpha.shape == (height, width)
+            y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
+            weight = seen.alpha / seen.alpha.sum()
+            expected = camera.project(middle).uv[0] * torch.tensor([width, height])
+            assert abs(float((x * weight).sum() - expected[0])) < 0.025 * width
+            assert abs(float((y * weight).sum() - expected[1])) < 0.025 * height
+
+
+def test_a_viewer_shows_the_photo_from_its_camera(actor: Eg3dActor) -> None:
+    viewer, photo = Eg3dViewer(actor), actor.avatar.photo.float() / 255
+    seen = viewer.see(viewer.face.camera, viewer.face.expression, actor.avatar.size)
+    inside = (seen.alpha > 0.99) & (actor.avatar.alpha > 250)
+    assert inside.sum() > 1000
+    assert (seen.rgb - photo)[inside].abs().mean() < 0.02

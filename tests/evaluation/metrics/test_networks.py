@@ -1,6 +1,7 @@
 """Network features with made-up weights: reading files, the perceptual formula, FID and KID by name."""
 
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from mien.evaluation.metrics.features import (
     load_hed_vgg,
     load_vgg16,
 )
+from mien.evaluation.metrics.inception import load_inception
 from mien.evaluation.metrics.perceptual import PerceptualDistance, lpips_vgg
 from mien.evaluation.metrics.sets import KidConfig, kernel_inception_distance, set_distance
 
@@ -178,3 +180,101 @@ def test_kid_of_constant_sets_by_hand() -> None:
     mean, std = kernel_inception_distance(a, b, config=KidConfig(subsets=5, subset_size=3))
     assert mean == pytest.approx(8 + 125 - 2 * 27)
     assert std == pytest.approx(0, abs=1e-9)
+
+
+INCEPTION_STEM = {
+    "Conv2d_1a_3x3": 32, "Conv2d_2a_3x3": 32, "Conv2d_2b_3x3": 64, "Conv2d_3b_1x1": 80, "Conv2d_4a_3x3": 192,
+}  # fmt: skip
+
+
+def inception_shapes() -> Iterator[tuple[str, tuple[int, int, int, int]]]:
+    """Name and shape of every convolution."""
+    channels = 3
+    for name, width in INCEPTION_STEM.items():
+        side = int(name[-1])
+        yield name, (width, channels, side, side)
+        channels = width
+    for block, pool in (("Mixed_5b", 32), ("Mixed_5c", 64), ("Mixed_5d", 64)):
+        yield f"{block}.branch1x1", (64, channels, 1, 1)
+        yield f"{block}.branch5x5_1", (48, channels, 1, 1)
+        yield f"{block}.branch5x5_2", (64, 48, 5, 5)
+        yield from double(block, channels, 64, 96)
+        yield f"{block}.branch_pool", (pool, channels, 1, 1)
+        channels = 224 + pool
+    yield "Mixed_6a.branch3x3", (384, channels, 3, 3)
+    yield from double("Mixed_6a", channels, 64, 96)
+    channels = 768
+    for block, c in (("Mixed_6b", 128), ("Mixed_6c", 160), ("Mixed_6d", 160), ("Mixed_6e", 192)):
+        yield f"{block}.branch1x1", (192, channels, 1, 1)
+        yield f"{block}.branch_pool", (192, channels, 1, 1)
+        for branch, last in (("branch7x7", 3), ("branch7x7dbl", 5)):
+            wide = branch == "branch7x7"
+            yield f"{block}.{branch}_1", (c, channels, 1, 1)
+            for k in range(2, last + 1):
+                sides = (1, 7) if (k % 2 == 0) == wide else (7, 1)
+                yield f"{block}.{branch}_{k}", (192 if k == last else c, c, *sides)
+    yield "Mixed_7a.branch3x3_1", (192, channels, 1, 1)
+    yield "Mixed_7a.branch3x3_2", (320, 192, 3, 3)
+    yield "Mixed_7a.branch7x7x3_1", (192, channels, 1, 1)
+    for k, sides in ((2, (1, 7)), (3, (7, 1)), (4, (3, 3))):
+        yield f"Mixed_7a.branch7x7x3_{k}", (192, 192, *sides)
+    channels = 1280
+    for block in ("Mixed_7b", "Mixed_7c"):
+        yield f"{block}.branch1x1", (320, channels, 1, 1)
+        yield f"{block}.branch_pool", (192, channels, 1, 1)
+        yield f"{block}.branch3x3_1", (384, channels, 1, 1)
+        yield f"{block}.branch3x3dbl_1", (448, channels, 1, 1)
+        yield f"{block}.branch3x3dbl_2", (384, 448, 3, 3)
+        for branch in ("branch3x3_2", "branch3x3dbl_3"):
+            yield f"{block}.{branch}a", (384, 384, 1, 3)
+            yield f"{block}.{branch}b", (384, 384, 3, 1)
+        channels = 2048
+
+
+def double(
+    block: str, channels: int, first: int, width: int
+) -> Iterator[tuple[str, tuple[int, int, int, int]]]:
+    yield f"{block}.branch3x3dbl_1", (first, channels, 1, 1)
+    yield f"{block}.branch3x3dbl_2", (width, first, 3, 3)
+    yield f"{block}.branch3x3dbl_3", (width, width, 3, 3)
+
+
+def inception_state() -> dict[str, torch.Tensor]:
+    """All kernels zero but one, so that every layer is its batch normalisation's shift: known by hand."""
+    state = {"fc.weight": torch.zeros(1008, 1), "fc.bias": torch.zeros(1008)}
+    for k, (name, shape) in enumerate(inception_shapes()):
+        state |= {
+            f"{name}.conv.weight": torch.zeros(shape),
+            f"{name}.bn.weight": torch.full(shape[:1], 3.0),
+            f"{name}.bn.bias": torch.full(shape[:1], 1.0 + k),
+            f"{name}.bn.running_mean": torch.full(shape[:1], 0.5),
+            f"{name}.bn.running_var": torch.full(shape[:1], 4.0),
+            f"{name}.bn.num_batches_tracked": torch.tensor(7),
+        }
+    return state
+
+
+def test_inception_joins_its_branches_in_order(tmp_path: Path) -> None:
+    state = inception_state()
+    state["Mixed_7c.branch1x1.conv.weight"][:, 0] = 2.0  # of the first channel of Mixed_7b: its 1x1 branch
+    torch.save(state, tmp_path / "inception.pth")
+    network = load_inception(tmp_path / "inception.pth")
+    assert network.name == "inception"
+    found = network.pooled(torch.zeros(1, 3, 40, 50, dtype=torch.uint8))
+    assert found.shape == (1, 2048)
+    numbers = {name: 1.0 + k for k, (name, _) in enumerate(inception_shapes())}
+    gain = 3 / 4.001**0.5
+    shown = lambda branch: numbers[f"Mixed_7c.{branch}"] - 0.5 * gain  # noqa: E731
+    first = 2 * gain * (numbers["Mixed_7b.branch1x1"] - 0.5 * gain) + shown("branch1x1")
+    order = [(first, 320)] + [
+        (shown(b), 384) for b in ("branch3x3_2a", "branch3x3_2b", "branch3x3dbl_3a", "branch3x3dbl_3b")
+    ]
+    expected = torch.cat([torch.full((n,), value) for value, n in [*order, (shown("branch_pool"), 192)]])
+    torch.testing.assert_close(found[0], expected, rtol=1e-5, atol=1e-4)
+
+
+def test_another_inception_is_refused(tmp_path: Path) -> None:
+    state = inception_state() | {"fc.weight": torch.zeros(1000, 1)}
+    torch.save(state, tmp_path / "torchvision.pth")
+    with pytest.raises(CheckpointError, match="1000 classes"):
+        load_inception(tmp_path / "torchvision.pth")

@@ -80,14 +80,20 @@ class Sight:
 def score_person(
     bench: Bench, head: BenchHead, subjects: Mapping[str, Subject], index: int
 ) -> tuple[PersonScore, list[list[Rgb]]]:
-    """All figures of a person, and pictures: a row for the truth and for each subject, neutral, every yaw."""
+    """All figures of a person, and rows of pictures of the neutral face at every yaw.
+
+    The rows: the truth, each subject, and the mean of the truth and the first subject, which shows whether
+    they lie on each other.
+    """
     views, seconds = [], {name: [0.0, 0.0] for name in subjects}
-    rows: list[list[Rgb]] = [[] for _ in range(len(subjects) + 1)]
+    rows: list[list[Rgb]] = [[] for _ in range(len(subjects) + 2)]
     for yaw, pitch, sight in _sights(bench, head, subjects, index, seconds):
         if pitch == _level(bench.plan):
             shown = [Seen(sight.neutral.rgb, sight.neutral.alpha), *sight.neutral_shown.values()]
-            for row, seen in zip(rows, shown, strict=True):
-                row.append(over_grey(seen))
+            pictures = [over_grey(seen) for seen in shown]
+            overlay = (pictures[0].astype(np.uint16) + pictures[1]) // 2
+            for row, picture in zip(rows, [*pictures, overlay.astype(np.uint8)], strict=True):
+                row.append(picture)
         views += [
             _scored(bench, head, subjects, sight, (yaw, pitch, name), seconds)
             for name in bench.plan.expressions
@@ -175,6 +181,7 @@ def _truth(bench: Bench, true: TrueView, sight: Sight) -> Truth:
         camera=sight.camera,
         landmarks=true.landmarks,
         landmarks_neutral=sight.neutral.landmarks,
+        features=None if bench.perceptual is None else bench.perceptual.features(rgb),
         unit_px=float(interocular_px(front)),
         glance=bench.eyes.look(rgb),
     )

@@ -31,18 +31,23 @@ class Figure:
 
 FIGURES: Final = (
     Figure("psnr_db", "PSNR dB", 1),
+    Figure("psnr_face_db", "PSNR face dB", 1),
     Figure("ssim", "SSIM", 3),
     Figure("perceptual", "perceptual", 3),
     Figure("sharpness", "sharpness", 2),
     Figure("alpha_error", "alpha error", 3),
     Figure("pose_error_deg", "pose °", 1),
     Figure("landmark_error", "landmarks", 3),
-    Figure("expression_error", "expression, points", 2),
-    Figure("expression_picture_error", "expression, picture", 2),
+    Figure("expression_picture_error", "expression", 2),
     Figure("identity_seen", "identity (dlib)", 3),
     Figure("pose_error_seen_deg", "pose seen °", 1),
     Figure("aed_seen", "AED seen", 3),
 )
+
+
+PLOTTED: Final = (
+    "psnr_db", "psnr_face_db", "ssim", "alpha_error", "expression_picture_error", "identity_seen",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,7 @@ def plot(report: Report, path: Path) -> bool:
         from matplotlib.figure import Figure as Canvas
     except ImportError:
         return False
-    shown = FIGURES[:1] + FIGURES[1:2] + FIGURES[4:5] + FIGURES[6:7] + FIGURES[8:10]
+    shown = [figure for figure in FIGURES if figure.key in PLOTTED]
     canvas = Canvas(figsize=(11, 6))
     for axis, figure in zip(canvas.subplots(2, 3).flat, shown, strict=True):
         for subject, by_yaw in report.table.items():

@@ -7,6 +7,7 @@ at least one half. Figures whose name ends in `_seen` are an estimator's, of out
 from dataclasses import dataclass
 from typing import Final
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
@@ -20,7 +21,7 @@ from mien.evaluation.bench.subjects import Pose
 from mien.evaluation.identity import identity_distance
 from mien.evaluation.metrics.expression import expression_distance
 from mien.evaluation.metrics.landmarks import normalised_mean_error
-from mien.evaluation.metrics.perceptual import PerceptualDistance
+from mien.evaluation.metrics.perceptual import Features, PerceptualDistance
 from mien.evaluation.metrics.pose import rotation_angles_deg
 from mien.evaluation.metrics.psnr import MOST_DB, psnr_db
 from mien.evaluation.metrics.sharpness import sharpness_ratio
@@ -44,6 +45,8 @@ class Truth:
     camera: Camera
     landmarks: Float[Tensor, "478 3"]
     landmarks_neutral: Float[Tensor, "478 3"]
+    features: Features | None
+    """For the perceptual distance, if there is one."""
     unit_px: float
     """Distance of the outer corners of the true eyes in the photo's view, in pixels of the compared size."""
     glance: Glance | None
@@ -68,6 +71,8 @@ class ViewScore:
 
     psnr_db: float
     """Foreground, at most 60."""
+    psnr_face_db: float | None
+    """Foreground within the hull of the true landmarks: without hair, neck and clothes."""
     ssim: float
     """Foreground."""
     perceptual: float | None
@@ -111,8 +116,9 @@ def score_view(
     seen = seen_errors(shown.glance, truth.glance)
     return ViewScore(
         psnr_db=min(psnr_db(shown.rgb, truth.rgb, weight=mask), MOST_DB),
+        psnr_face_db=_face_psnr(shown, truth, mask, points_true),
         ssim=ssim(shown.rgb, truth.rgb, weight=mask),
-        perceptual=None if perceptual is None else perceptual(shown.rgb, truth.rgb),
+        perceptual=_perceptual(shown, truth, perceptual),
         sharpness=sharpness_ratio(shown.rgb, truth.rgb, weight=mask),
         alpha_error=float((shown.alpha - truth.alpha).abs().mean()),
         pose_error_deg=float(rotation_angles_deg(_rotation(shown, truth))),
@@ -123,6 +129,19 @@ def score_view(
         aed_seen=seen[1],
         identity_seen=seen[2],
     )
+
+
+def _face_psnr(shown: Shown, truth: Truth, mask: np.ndarray, points_px: np.ndarray) -> float | None:
+    face = np.zeros(mask.shape, np.uint8)
+    cv2.fillConvexPoly(face, cv2.convexHull(np.round(points_px).astype(np.int32)), (1,))
+    weight = mask * face
+    return min(psnr_db(shown.rgb, truth.rgb, weight=weight), MOST_DB) if weight.any() else None
+
+
+def _perceptual(shown: Shown, truth: Truth, distance: PerceptualDistance | None) -> float | None:
+    if distance is None or truth.features is None:
+        return None
+    return distance.between(distance.features(shown.rgb), truth.features)
 
 
 def _rotation(shown: Shown, truth: Truth) -> np.ndarray:

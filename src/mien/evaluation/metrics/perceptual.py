@@ -23,10 +23,15 @@ from mien.core.errors import CheckpointError
 from mien.evaluation.metrics.features import BLOCKS, VggTrunk, load_hed_vgg, load_vgg16, read_weights
 from mien.evaluation.metrics.shapes import same_picture
 
+Features = list[Float[Tensor, "_ _ _"]]
+
 
 @dataclass(frozen=True, eq=False)
 class PerceptualDistance:
-    """A distance of pictures. Call it with two 8-bit RGB pictures of the same size, 32 px or more."""
+    """A distance of pictures. Call it with two 8-bit RGB pictures of the same size, 32 px or more.
+
+    Where one picture is compared with many, take `features` once and `between` for each.
+    """
 
     name: str
     trunk: VggTrunk
@@ -38,14 +43,21 @@ class PerceptualDistance:
     ) -> float:
         """The distance; 0 for equal pictures."""
         same_picture(picture, reference)
-        pair = torch.from_numpy(np.stack([picture, reference])).permute(0, 3, 1, 2)
-        total = 0.0
+        return self.between(self.features(picture), self.features(reference))
+
+    def features(self, picture: UInt8[np.ndarray, "height width 3"]) -> Features:
+        """Features of the five levels, scaled to length 1 over channels."""
+        batch = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
         with torch.no_grad():
-            for level, features in enumerate(self.trunk.levels(pair)):
-                one, other = F.normalize(features, dim=1, eps=1e-10)
-                squared = (one - other).square().mean((1, 2))
-                weighted = squared if self.heads is None else squared * self.heads[level]
-                total += float(weighted.sum())
+            return [F.normalize(level[0], dim=0, eps=1e-10) for level in self.trunk.levels(batch)]
+
+    def between(self, one: Features, other: Features) -> float:
+        """The distance of two pictures' features."""
+        total = 0.0
+        for level, (u, v) in enumerate(zip(one, other, strict=True)):
+            squared = (u - v).square().mean((1, 2))
+            weighted = squared if self.heads is None else squared * self.heads[level]
+            total += float(weighted.sum())
         return total
 
 
