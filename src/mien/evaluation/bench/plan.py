@@ -13,7 +13,7 @@ from mien.generator.samples import rest_expression
 BENCH_VERSION: Final = 1
 """Goes up when figures of before and after can no longer be compared."""
 BENCH_SEED: Final = 20771
-"""Of the persons; no training set is drawn from it."""
+"""Of the persons; not to be trained on."""
 IDENTITIES: Final = 50
 PHOTO_PX: Final = 512
 VIEW_PX: Final = 256
@@ -43,7 +43,7 @@ class ViewPlan:
     """Which views of a person are compared."""
 
     yaws_deg: tuple[float, ...] = (0.0, 15.0, 30.0, 45.0, 60.0)
-    """To the right for persons of odd number, to the left for the others."""
+    """Camera to the picture's right for persons of odd number, to its left for the others."""
     pitches_deg: tuple[float, ...] = (-20.0, 0.0, 20.0)
     """Camera above the face for positive ones."""
     expressions: tuple[str, ...] = EXPRESSIONS
@@ -68,5 +68,5 @@ def expression_of(name: str) -> Float[Tensor, "52"]:
 
 
 def side_of(index: int) -> int:
-    """Which way a person is turned: 1 or -1."""
+    """To which side the camera goes around a person: 1 or -1."""
     return 1 if index % 2 else -1
