@@ -162,6 +162,8 @@ def test_the_truth_itself_is_perfect(model: MorphableModel) -> None:
             assert score.expression_error < 1e-4
             assert score.expression_picture_error is not None
             assert score.expression_picture_error < 0.02
+            assert score.expression_change is not None
+            assert score.expression_change > 0.1
     assert result.turns[OURS].warping_error == pytest.approx(result.turns[TRUE].warping_error, rel=0.05)
     assert result.seconds_per_view[OURS] > 0
 
@@ -329,6 +331,20 @@ def test_a_run_goes_on_where_it_was_and_reports(tmp_path: Path, model: Morphable
     for name in (PLOT_FILE, SHEET_FILE):
         assert (tmp_path / "out" / name).stat().st_size > 1000
     assert not list((tmp_path / "out").rglob(".*.png"))
+
+
+def test_expressions_count_by_how_much_they_change(tmp_path: Path, model: MorphableModel) -> None:
+    plan = replace(SMALL, yaws_deg=(0.0,), expressions=("neutral", "jaw open", "smile"))
+    options = BenchOptions(plan, identities=1)
+    run_bench(tmp_path, Fake(model), options, make_head=lambda index: PlainHead(model, index))
+    person = json.loads(person_file(tmp_path, 0).read_text())
+    jaw, smile = (view["scores"][OURS] for view in person["views"][1:])
+    jaw |= {"expression_picture_error": 0.5, "expression_change": 9.0}
+    smile |= {"expression_picture_error": 3.0, "expression_change": 1.0}  # (9 * 0.5 + 1 * 3) / 10
+    person_file(tmp_path, 0).write_text(json.dumps(person))
+    interval = write_report(tmp_path).table[OURS]["0"]["expression_picture_error"]
+    assert interval is not None
+    assert interval.mean == pytest.approx(0.75)
 
 
 def test_nothing_to_report_is_said(tmp_path: Path, model: MorphableModel) -> None:

@@ -27,6 +27,8 @@ class Figure:
     """In `ViewScore`."""
     title: str
     digits: int
+    weight: str | None = None
+    """Another number in `ViewScore`: means over a person's views are weighted by it."""
 
 
 FIGURES: Final = (
@@ -38,7 +40,7 @@ FIGURES: Final = (
     Figure("alpha_error", "alpha error", 3),
     Figure("pose_error_deg", "pose °", 1),
     Figure("landmark_error", "landmarks", 3),
-    Figure("expression_picture_error", "expression", 2),
+    Figure("expression_picture_error", "expression", 2, weight="expression_change"),
     Figure("identity_seen", "identity (dlib)", 3),
     Figure("pose_error_seen_deg", "pose seen °", 1),
     Figure("aed_seen", "AED seen", 3),
@@ -160,21 +162,20 @@ def _table(persons: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, Inter
     subjects = list(persons[0]["views"][0]["scores"])
     yaws = sorted({view["yaw_deg"] for view in persons[0]["views"]})
     return {
-        subject: {
-            f"{yaw:g}": {f.key: _interval(persons, subject, yaw, f.key) for f in FIGURES} for yaw in yaws
-        }
+        subject: {f"{yaw:g}": {f.key: _interval(persons, subject, yaw, f) for f in FIGURES} for yaw in yaws}
         for subject in subjects
     }
 
 
-def _interval(persons: list[dict[str, Any]], subject: str, yaw: float, key: str) -> Interval | None:
+def _interval(persons: list[dict[str, Any]], subject: str, yaw: float, figure: Figure) -> Interval | None:
     """Each person's mean over the views of a yaw counts once: views of a person go together."""
     means = []
     for person in persons:
-        values = [v["scores"][subject][key] for v in person["views"] if v["yaw_deg"] == yaw]
-        known = [value for value in values if value is not None]
-        if known:
-            means.append(float(np.mean(known)))
+        scores = [v["scores"][subject] for v in person["views"] if v["yaw_deg"] == yaw]
+        known = [score for score in scores if score[figure.key] is not None]
+        weights = [score[figure.weight] if figure.weight else 1.0 for score in known]
+        if sum(weights) > 0:
+            means.append(float(np.average([score[figure.key] for score in known], weights=weights)))
     return bootstrap_mean(np.array(means)) if means else None
 
 

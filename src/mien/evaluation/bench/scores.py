@@ -89,6 +89,9 @@ class ViewScore:
     """Way of the landmarks from the neutral face, in 3D without pose: |way - true way| / |true way|."""
     expression_picture_error: float | None
     """Change of the picture from the neutral face: |change - true change| / |true change|, foreground."""
+    expression_change: float | None
+    """That true change, mean over the whole picture in grey levels: the weight of the error above in means,
+    which become sums of errors over sums of changes. Brows under a fringe change next to nothing."""
     pose_error_seen_deg: float | None
     aed_seen: float | None
     identity_seen: float | None
@@ -125,6 +128,7 @@ def score_view(
         landmark_error=normalised_mean_error(points[None], points_true[None], unit_px=truth.unit_px),
         expression_error=None if is_neutral else _expression_error(shown, truth),
         expression_picture_error=None if is_neutral else _picture_change_error(shown, truth, mask),
+        expression_change=None if is_neutral else float(np.abs(_change(truth, mask)).mean()),
         pose_error_seen_deg=seen[0],
         aed_seen=seen[1],
         identity_seen=seen[2],
@@ -158,11 +162,13 @@ def _expression_error(shown: Shown, truth: Truth) -> float:
 
 
 def _picture_change_error(shown: Shown, truth: Truth, mask: np.ndarray) -> float:
-    change, change_true = (
-        (a.astype(np.float64) - b.astype(np.float64)) * mask[..., None]
-        for a, b in ((shown.rgb, shown.rgb_neutral), (truth.rgb, truth.rgb_neutral))
-    )
+    change, change_true = _change(shown, mask), _change(truth, mask)
     return float(np.abs(change - change_true).sum() / max(np.abs(change_true).sum(), 1e-9))
+
+
+def _change(view: Shown | Truth, mask: np.ndarray) -> np.ndarray:
+    """Of the picture from the neutral face, in grey levels."""
+    return (view.rgb.astype(np.float64) - view.rgb_neutral.astype(np.float64)) * mask[..., None]
 
 
 def seen_errors(mine: Glance | None, true: Glance | None) -> tuple[float | None, float | None, float | None]:
