@@ -31,9 +31,10 @@ from mien.evaluation.clips import (
     see_photo,
 )
 from mien.evaluation.identity import IdentityMeter
+from mien.evaluation.metrics.pose import rotation_angles_deg
 from mien.evaluation.process import RunCost, run_measured
 from mien.evaluation.sheets import contact_sheet, frames_at, spread_indices
-from mien.evaluation.video_metrics import EXPRESSION_GROUPS, SAME_PERSON, group_signal, rotation_angles_deg
+from mien.evaluation.video_metrics import EXPRESSION_GROUPS, SAME_PERSON, group_signal
 from mien.io.images import Photo, read_photo, write_image
 from mien.io.video import VideoWriter
 

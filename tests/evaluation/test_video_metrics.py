@@ -8,18 +8,15 @@ import pytest
 from mien.animation.rotations import rotation_exp
 from mien.core.arkit import ARKIT_INDEX
 from mien.core.errors import InputError
+from mien.evaluation.metrics.expression import expression_distance, static_expression_distance
+from mien.evaluation.metrics.jitter import landmark_jerk
+from mien.evaluation.metrics.pose import pose_errors_deg, relative_rotations, rotation_angles_deg
+from mien.evaluation.metrics.psnr import psnr_db
 from mien.evaluation.video_metrics import (
     correlation,
     expression_correlations,
-    expression_distance,
-    landmark_jerk,
     largest_change,
-    pose_errors_deg,
-    psnr_db,
-    relative_rotations,
-    rotation_angles_deg,
     same_person_share,
-    static_expression_distance,
 )
 
 COUNT = 60

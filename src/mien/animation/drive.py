@@ -209,16 +209,24 @@ def render_orbit(
     None keeps the photo's. `pitch_rad` adds to the photo's pitch.
     """
     fit = puppet.avatar.fit
-    expression = fit.expression if expression is None else expression
-    head = _posed(puppet, expression, None)
     camera = turned_camera(fit, canvas, yaw_rad, pitch_rad)
     height, width = canvas.plate.shape[:2]
+    out = render_bust(puppet, camera, height, width, expression)
+    return to_uint8(over_background(out, canvas.plate)), out
+
+
+def render_bust(
+    puppet: Puppet, camera: Camera, height: int, width: int, expression: Float[Tensor, "52"] | None = None
+) -> RenderOutput:
+    """The whole bust at rest, seen by any camera of the head's frame; None is the photo's expression."""
+    expression = puppet.avatar.fit.expression if expression is None else expression
+    head = _posed(puppet, expression, None)
     out = render(
         puppet.generator, puppet.planes, head, camera, height, width, shell=puppet.shell, antialias=True
     )
-    if puppet.detail is not None:
-        out = add_detail(puppet.detail, out, _places(puppet, out, camera, None), camera, None)
-    return to_uint8(over_background(out, canvas.plate)), out
+    if puppet.detail is None:
+        return out
+    return add_detail(puppet.detail, out, _places(puppet, out, camera, None), camera, None)
 
 
 def turned_camera(

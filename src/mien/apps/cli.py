@@ -34,6 +34,9 @@ COMMANDS: Final[dict[str, LazyCommand]] = {
     ),
     "sample": LazyCommand(f"{_COMMANDS}.sample:command", "Render random heads of the generator."),
     "models": LazyCommand(f"{_COMMANDS}.models:command", "Import and keep official EG3D checkpoints."),
+    "evaluate": LazyCommand(
+        f"{_COMMANDS}.evaluate:command", "Measure generators against heads whose truth is known."
+    ),
     "train": LazyCommand(f"{_COMMANDS}.train:command", "Train generators."),
     "demo": LazyCommand(f"{_COMMANDS}.demo:command", "Animate an example photo from start to end."),
 }

@@ -16,24 +16,18 @@ from numpy.typing import NDArray
 from mien.animation.track import ClipTracker, FaceFollower
 from mien.core.errors import NoFaceError
 from mien.evaluation.identity import IdentityMeter, identity_distance
-from mien.evaluation.video_metrics import (
-    expression_correlations,
-    expression_distance,
-    landmark_jerk,
-    largest_change,
-    mean_squared_error,
-    pose_errors_deg,
-    psnr_of_error_db,
-    same_person_share,
-    static_expression_distance,
-)
+from mien.evaluation.metrics.expression import expression_distance, static_expression_distance
+from mien.evaluation.metrics.jitter import landmark_jerk
+from mien.evaluation.metrics.pose import pose_errors_deg
+from mien.evaluation.metrics.psnr import MOST_DB, PEAK, mean_squared_error, psnr_of_error_db
+from mien.evaluation.video_metrics import expression_correlations, largest_change, same_person_share
 from mien.io.images import Photo
 from mien.io.video import VideoReader
 from mien.tracking.faces import FaceTracker, choose_face
 
 FRAME_SIZE_PX: Final = 256
-LEAST_ERROR: Final = 255.0**2 * 1e-6
-"""Squared error of 60 dB."""
+LEAST_ERROR: Final = PEAK**2 * 10 ** (-MOST_DB / 10)
+"""Squared error of a frame that counts as perfect."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,10 @@ class CropRegion:
         """The top left corner; it may lie outside the photo."""
         return self.centre_x_px - self.side_px / 2, self.centre_y_px - self.side_px / 2
 
+    def scaled(self, factor: float) -> "CropRegion":
+        """The same square in a picture that is so much larger."""
+        return CropRegion(self.centre_x_px * factor, self.centre_y_px * factor, self.side_px * factor)
+
     def px_from_uv(self, uv: Float[np.ndarray, "*batch 2"]) -> Float[np.ndarray, "*batch 2"]:
         """Photo pixels of crop coordinates in [0, 1]."""
         return uv * self.side_px + np.array(self.corner_px, dtype=uv.dtype)

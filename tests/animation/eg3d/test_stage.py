@@ -10,9 +10,11 @@ import torch
 from mien.animation.eg3d.actor import Eg3dActor
 from mien.animation.eg3d.plate import border, over_photo
 from mien.animation.eg3d.stage import crop_stage, photo_stage
-from mien.animation.eg3d.turn import sitter_of, turned_camera
+from mien.animation.eg3d.turn import Eg3dViewer, sitter_of, turned_camera
 from mien.animation.motion import MotionSource
 from mien.animation.retarget import DrivenMotion
+from mien.animation.viewer import Viewer
+from mien.core.camera import Camera
 from mien.core.geometry import axis_angle_to_matrix
 from mien.core.viewpoint import ViewAngles
 from mien.generator.view import MeshConfig
@@ -112,3 +114,45 @@ def test_the_mesh_lies_where_the_views_show_it(actor: Eg3dActor) -> None:
     centre = actor.place.to_head(torch.zeros(3))
     nearest = (view.camera.position - centre).norm() - radius
     assert view.depth[seen].min() == pytest.approx(float(nearest), abs=0.1 * radius)
+
+
+def test_a_viewer_lays_the_ball_where_a_camera_sees_it(actor: Eg3dActor) -> None:
+    viewer = Eg3dViewer(actor)
+    assert isinstance(viewer, Viewer)
+    # The photo's matte is a disc in the middle of the crop, so the person is a cap of the ball around the
+    # surface point that is seen there.
+    camera = actor.place.camera
+    ray = camera.rays_at(torch.tensor([[0.5, 0.5]]))
+    away = -(ray.origins * ray.directions).sum(-1, keepdim=True)
+    nearest = ray.origins + away * ray.directions
+    way = away - (0.3**2 - nearest.square().sum(-1, keepdim=True)).sqrt()
+    point = actor.place.to_head(ray.origins + way * ray.directions)
+    for height, width in (actor.avatar.size, (240, 200)):
+        pixels = torch.tensor([width, height])
+        found, expected = [], []
+        for turn in (0.0, 0.3):
+            R = axis_angle_to_matrix(torch.tensor([0.0, turn, 0.0]))
+            T = viewer.face.camera.T_world_camera.clone()
+            T[:3] = R @ T[:3]
+            turned = Camera(T, viewer.face.camera.intrinsics)
+            seen = viewer.see(turned, viewer.face.expression, (height, width))
+            found.append(middle_px(seen.alpha))
+            expected.append(turned.project(point).uv[0] * pixels)
+        assert (found[0] - expected[0]).abs().max() < 0.01 * width
+        shift, true_shift = found[1] - found[0], expected[1] - expected[0]
+        assert abs(float(true_shift[0])) > 0.05 * width
+        assert 0.5 < float(shift[0] / true_shift[0]) < 1.05  # the middle lies below the point
+        assert abs(float(shift[1] - true_shift[1])) < 0.01 * height
+
+
+def middle_px(alpha: torch.Tensor) -> torch.Tensor:
+    y, x = torch.meshgrid(*(torch.arange(n) + 0.5 for n in alpha.shape), indexing="ij")
+    return torch.stack([(x * alpha).sum(), (y * alpha).sum()]) / alpha.sum()
+
+
+def test_a_viewer_shows_the_photo_from_its_camera(actor: Eg3dActor) -> None:
+    viewer, photo = Eg3dViewer(actor), actor.avatar.photo.float() / 255
+    seen = viewer.see(viewer.face.camera, viewer.face.expression, actor.avatar.size)
+    inside = (seen.alpha > 0.99) & (actor.avatar.alpha > 250)
+    assert inside.sum() > 1000
+    assert (seen.rgb - photo)[inside].abs().mean() < 0.02

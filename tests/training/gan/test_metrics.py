@@ -3,11 +3,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from mien.core.featuresets import frechet_distance, kernel_distance
 from mien.training.gan.metrics import (
     FeatureDistance,
     SlicedWasserstein,
-    frechet_distance,
-    kernel_distance,
     pyramid,
     quantiles,
 )

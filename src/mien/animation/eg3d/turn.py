@@ -11,7 +11,8 @@ from torch import Tensor
 
 from mien.animation.drive import to_uint8
 from mien.animation.eg3d.actor import Drawn, Eg3dActor, draw
-from mien.animation.eg3d.plate import over_photo
+from mien.animation.eg3d.plate import border, over_photo
+from mien.animation.viewer import FittedFace, Seen
 from mien.core.arkit import ARKIT_INDEX
 from mien.core.camera import Camera
 from mien.core.geometry import axis_angle_to_matrix
@@ -73,6 +74,31 @@ def turned_camera(actor: Eg3dActor, yaw_rad: float) -> Camera:
     T[:3, :3] = R @ camera.R_world_camera
     T[:3, 3] = R @ (camera.position - pivot) + pivot
     return Camera(T, camera.intrinsics)
+
+
+@dataclass(frozen=True, eq=False)
+class Eg3dViewer:
+    """The person of an avatar, from anywhere, in the working picture's framing."""
+
+    actor: Eg3dActor
+
+    @property
+    def face(self) -> FittedFace:
+        """The alignment's."""
+        place, (height, width) = self.actor.place, self.actor.avatar.size
+        camera = replace(place.head_camera, intrinsics=place.crop.photo_intrinsics(width, height))
+        return FittedFace(camera, place.identity, place.expression)
+
+    def see(self, camera: Camera, expression: Tensor, size_px: tuple[int, int]) -> Seen:
+        """Drawn in EG3D's crop and laid in its place; outside of it nothing is known, so nothing is seen."""
+        place, T = self.actor.place, camera.T_world_camera.clone()
+        T[:3, 3] = place.to_world(camera.position)
+        drawn = draw(self.actor, camera=Camera(T, place.camera.intrinsics), expression=expression)
+        scale = size_px[0] / self.actor.avatar.size[0]
+        region = place.crop.scaled(scale)
+        layers = torch.cat([drawn.rgb * drawn.alpha[..., None], drawn.alpha[..., None]], -1)
+        placed = over_photo(layers, region, size_px) * border(size_px, region)[..., None]
+        return Seen(placed[..., :3], placed[..., 3])
 
 
 def eg3d_sheet(actor: Eg3dActor, size_px: int = 224) -> UInt8[np.ndarray, "height width 3"]:

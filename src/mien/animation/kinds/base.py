@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mien.animation.calibrate import calibrated_motion, measure_response
-from mien.animation.drive import Canvas, Puppet, crop_canvas, make_puppet, photo_canvas
+from mien.animation.drive import Canvas, Puppet, crop_canvas, make_puppet, photo_canvas, render_bust
 from mien.animation.feedback import correct_pose
 from mien.animation.frames import driven_frames, job_key
 from mien.animation.kinds.facts import described_crop, strongest
@@ -22,7 +23,9 @@ from mien.animation.response import ExpressionResponse
 from mien.animation.retarget import DrivenMotion, Retargeting
 from mien.animation.sheet import avatar_sheet
 from mien.animation.turntable import AvatarSitter
+from mien.animation.viewer import FittedFace, Seen
 from mien.core.assets import asset_path, sha256_of_file
+from mien.core.camera import Camera
 from mien.core.device import resolve_device
 from mien.core.errors import InputError
 from mien.generator.loading import require_base
@@ -63,6 +66,24 @@ class BaseStage:
     def frames(self, driven: DrivenMotion, frames: Iterable[int] | None = None) -> Iterator[np.ndarray]:
         """Pictures of all frames or of those given."""
         return driven_frames(self.puppet, self.canvas, driven, frames)
+
+
+@dataclass(frozen=True, eq=False)
+class BaseViewer:
+    """The person of an avatar, from anywhere."""
+
+    puppet: Puppet
+
+    @property
+    def face(self) -> FittedFace:
+        """Of the avatar's fit."""
+        fit = self.puppet.avatar.fit
+        return FittedFace(photo_canvas(self.puppet.avatar).camera, fit.identity, fit.expression)
+
+    def see(self, camera: Camera, expression: Tensor, size_px: tuple[int, int]) -> Seen:
+        """See `render_bust`."""
+        out = render_bust(self.puppet, camera, *size_px, expression)
+        return Seen(out.rgb, out.alpha)
 
 
 def drive_avatar(
@@ -141,6 +162,10 @@ class BaseKind:
         if plain:
             canvas = replace(canvas, plate=torch.full_like(canvas.plate, PAPER))
         return AvatarSitter(puppet, canvas)
+
+    def viewer(self, avatar: Avatar, tools: Tools) -> BaseViewer:
+        """The person, from anywhere."""
+        return BaseViewer(make_puppet(avatar, generator_of(avatar, tools)))
 
     def sheet(self, avatar: Avatar, tools: Tools) -> np.ndarray:
         """See `avatar_sheet`."""

@@ -11,7 +11,7 @@ import torch
 from mien.animation.eg3d.actor import Eg3dActor, make_actor
 from mien.animation.eg3d.plate import eg3d_plates
 from mien.animation.eg3d.stage import Eg3dStage, crop_stage, photo_stage
-from mien.animation.eg3d.turn import Eg3dSitter, eg3d_sheet, sitter_of
+from mien.animation.eg3d.turn import Eg3dSitter, Eg3dViewer, eg3d_sheet, sitter_of
 from mien.animation.kinds.facts import described_crop, strongest
 from mien.animation.kinds.interface import Report, Tools
 from mien.animation.kinds.photo import AvatarOptions, PreparedPhoto, prepare, provenance
@@ -96,6 +96,10 @@ class Eg3dKind:
     def sitter(self, avatar: Eg3dAvatar, tools: Tools, size_px: int, *, plain: bool = False) -> Eg3dSitter:
         """The person, for a camera to go around."""
         return sitter_of(actor_of(avatar, tools), size_px, plain=plain)
+
+    def viewer(self, avatar: Eg3dAvatar, tools: Tools) -> Eg3dViewer:
+        """The person, from anywhere."""
+        return Eg3dViewer(actor_of(avatar, tools))
 
     def sheet(self, avatar: Eg3dAvatar, tools: Tools) -> np.ndarray:
         """See `eg3d_sheet`."""

@@ -10,6 +10,7 @@ import numpy as np
 from mien.animation.kinds.photo import AvatarOptions
 from mien.animation.motion import Motion
 from mien.animation.retarget import DrivenMotion, Retargeting
+from mien.animation.viewer import Viewer
 from mien.core.device import DeviceChoice
 from mien.generator.view import Sitter
 from mien.io.images import Photo
@@ -74,6 +75,10 @@ class AvatarKind(Protocol, Generic[AvatarT]):
 
     def sitter(self, avatar: AvatarT, tools: Tools, size_px: int, *, plain: bool = False) -> Sitter:
         """The person, for a camera to go around; `plain`: before grey, not the background."""
+        ...
+
+    def viewer(self, avatar: AvatarT, tools: Tools) -> Viewer:
+        """The person, for a camera to go anywhere and with any expression."""
         ...
 
     def sheet(self, avatar: AvatarT, tools: Tools) -> np.ndarray:

@@ -80,9 +80,7 @@ class Placement:
 
 def placement_of(alignment: Eg3dAlignment, scale: float) -> Placement:
     """Of an aligned photo that is then made smaller by `scale`."""
-    c = alignment.crop
-    crop = CropRegion(c.centre_x_px * scale, c.centre_y_px * scale, c.side_px * scale)
-    fit = alignment.fit
+    crop, fit = alignment.crop.scaled(scale), alignment.fit
     return Placement(
         alignment.camera, alignment.world_scale, alignment.world_shift, crop, fit.identity, fit.expression
     )

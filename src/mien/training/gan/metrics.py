@@ -12,37 +12,16 @@ from typing import Final
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from scipy import linalg
 from torch import Tensor
 from torch.nn import functional as F
+
+from mien.core.featuresets import frechet_distance, kernel_distance
 
 Metric = Callable[[Iterable[UInt8[Tensor, "batch 3 height width"]]], Mapping[str, float]]
 """From batches of fakes (8-bit RGB) to figures by name."""
 Extractor = Callable[[UInt8[Tensor, "batch 3 height width"]], Float[Tensor, "batch feature"]]
 """From 8-bit RGB to features."""
 PATCH: Final = 7
-
-
-def frechet_distance(a: Float[np.ndarray, "n feature"], b: Float[np.ndarray, "m feature"]) -> float:
-    """Between normal distributions fitted to two sets of features (FID, Heusel et al. 2017, eq. 6)."""
-    gap = a.mean(0) - b.mean(0)
-    cov_a, cov_b = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
-    root = linalg.sqrtm(cov_a @ cov_b)
-    return float(gap @ gap + np.trace(cov_a + cov_b - 2 * np.real(root)))
-
-
-def kernel_distance(a: Float[np.ndarray, "n feature"], b: Float[np.ndarray, "m feature"]) -> float:
-    """Unbiased squared MMD with the kernel (x.y / features + 1)^3 (KID, Binkowski et al. 2018, section 4)."""
-    size = a.shape[1]
-
-    def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return (x @ y.T / size + 1) ** 3
-
-    def within(x: np.ndarray) -> float:
-        k, n = kernel(x, x), len(x)
-        return float((k.sum() - np.trace(k)) / (n * (n - 1)))
-
-    return within(a) + within(b) - 2 * float(kernel(a, b).mean())
 
 
 class FeatureDistance:
