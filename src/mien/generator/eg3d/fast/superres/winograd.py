@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mien.generator.eg3d.fast.pieces import in_pieces
+from mien.core.compiled import has_numba, in_pieces
 from mien.generator.eg3d.fast.superres.base import StyledBlock, StyledLayer, phase_weights, styled_blocks
-from mien.generator.eg3d.fast.support import fast_bfloat16, has_numba
+from mien.generator.eg3d.fast.support import fast_bfloat16
 from mien.generator.eg3d.superres import HybridSuperRes
 from mien.generator.eg3d.superres.base import RGB
 from mien.generator.stylegan2.layers import limited
