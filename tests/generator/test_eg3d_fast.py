@@ -299,6 +299,7 @@ def network() -> HybridSuperRes:
         ("cached", 110.0),
         ("half", 40.0),
         pytest.param("winograd", 38.0, marks=compiled.marks),
+        pytest.param("winograd32", 48.0, marks=compiled.marks),
     ],
 )
 def test_superres_engines_are_the_network(
@@ -342,8 +343,9 @@ def test_engines_are_chosen_by_what_can_be(
     assert choose_rays("auto", tables, narrow) == "torch"
     huge = replace(tables, values=tables.values + 1e5)
     assert choose_rays("auto", huge, layers) == "torch"
-    for module in ("superres", "superres.winograd"):
-        monkeypatch.setattr(f"mien.generator.eg3d.fast.{module}.fast_bfloat16", lambda: False)
+    monkeypatch.setattr("mien.generator.eg3d.fast.superres.fast_bfloat16", lambda: False)
+    assert choose_superres("auto", network) == ("winograd32" if has_numba() else "cached")
+    monkeypatch.setattr("mien.generator.eg3d.fast.superres.winograd.has_numba", lambda: False)
     assert choose_superres("auto", network) == "cached"
     monkeypatch.setattr(network, "config", replace(network.config, noise="random"))
     assert choose_superres("auto", network) == "plain"

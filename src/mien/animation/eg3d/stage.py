@@ -72,7 +72,7 @@ class Eg3dStage:
         chosen = list(range(len(driven)) if frames is None else frames)
         poses = [_pose(driven, k) for k in chosen]
         new = [pose for k, pose in enumerate(poses) if k == 0 or pose != poses[k - 1]]
-        pictures = iter(map(self._frame, new))
+        pictures: Iterator[np.ndarray] = map(self._frame, new)
         if self.actor.device.type == "cpu" and (threads := torch.get_num_threads()) > 1:
             pictures = ordered(self._frame, new, workers=threads)
         last: np.ndarray | None = None

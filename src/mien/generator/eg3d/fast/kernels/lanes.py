@@ -121,28 +121,32 @@ class Vectors:
         return self.smaller(self.larger(y, self.builder.fneg(clamp)), clamp)
 
 
-@intrinsic
-@no_type_check
-def analyse_lanes(typingctx, source, row, column, into, point):
-    """Patch of 6 x 6 bfloat16 at `source` (strides `row`, `column`) to its 36 points (stride `point`)."""
+def _analysis(*, half: bool):
+    """An intrinsic for products in bfloat16, or in float32."""
 
-    def generate(context, builder, signature, args):
-        v = Vectors(builder)
-        start, row, column, into, point = args
-        columns = []
-        for j in range(PATCH):
-            at = v.at(start, column, j)
-            columns.append(v.analysed([v.load_bfloats(v.at(at, row, i)) for i in range(PATCH)]))
-        for i in range(PATCH):
-            for j, value in enumerate(v.analysed([columns[j][i] for j in range(PATCH)])):
-                v.store_bfloats(value, v.at(into, point, i * PATCH + j))
-        return context.get_dummy_value()
+    @intrinsic
+    @no_type_check
+    def analyse_lanes(typingctx, source, row, column, into, point):
+        def generate(context, builder, signature, args):
+            v = Vectors(builder)
+            start, row, column, into, point = args
+            store = v.store_bfloats if half else v.store
+            columns = []
+            for j in range(PATCH):
+                at = v.at(start, column, j)
+                columns.append(v.analysed([v.load_bfloats(v.at(at, row, i)) for i in range(PATCH)]))
+            for i in range(PATCH):
+                for j, value in enumerate(v.analysed([columns[j][i] for j in range(PATCH)])):
+                    store(value, v.at(into, point, i * PATCH + j))
+            return context.get_dummy_value()
 
-    return types.void(*[types.int64] * 5), generate
+        return types.void(*[types.int64] * 5), generate
+
+    return analyse_lanes
 
 
-def _synthesis(*, keep: bool, coloured: bool):
-    """An intrinsic for tiles whose outputs are kept, coloured, or both."""
+def _synthesis(*, half: bool, keep: bool, coloured: bool):
+    """An intrinsic for such products, and tiles whose outputs are kept, coloured, or both."""
 
     @intrinsic
     @no_type_check
@@ -151,9 +155,10 @@ def _synthesis(*, keep: bool, coloured: bool):
             v = Vectors(builder)
             start, point, bias, clamp, out, row, column, to_rgb, weight, seen = args
             bias, clamp = v.load(bias), v.spread(clamp)
+            load = v.load_bfloats if half else v.load
             rows = []
             for i in range(PATCH):
-                values = [v.load_bfloats(v.at(start, point, i * PATCH + j)) for j in range(PATCH)]
+                values = [load(v.at(start, point, i * PATCH + j)) for j in range(PATCH)]
                 rows.append(v.synthesised(values))
             for j in range(TILE):
                 for i, y in enumerate(v.synthesised([rows[k][j] for k in range(PATCH)])):
@@ -171,10 +176,14 @@ def _synthesis(*, keep: bool, coloured: bool):
     return synthesise_lanes
 
 
-keep_lanes = _synthesis(keep=True, coloured=False)
+analyse_half, analyse_whole = _analysis(half=True), _analysis(half=False)
+"""Patch of 6 x 6 bfloat16 at `source` (strides `row`, `column`) to its 36 points (stride `point`)."""
+keep_half, keep_whole = (_synthesis(half=half, keep=True, coloured=False) for half in (True, False))
 """36 products at `source` (stride `point`) to 4 x 4 outputs at `out`; sixteen biases are at `bias`."""
-colour_lanes = _synthesis(keep=False, coloured=True)
+colour_half, colour_whole = (_synthesis(half=half, keep=False, coloured=True) for half in (True, False))
 """The same, but each output times three colours' weights (at `to_rgb`, stride `weight`) is added to the lanes
 at `seen` [4, 4, 3]."""
-keep_and_colour_lanes = _synthesis(keep=True, coloured=True)
+keep_colour_half, keep_colour_whole = (
+    _synthesis(half=half, keep=True, coloured=True) for half in (True, False)
+)
 """Both."""

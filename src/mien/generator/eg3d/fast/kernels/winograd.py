@@ -14,10 +14,14 @@ from mien.generator.eg3d.fast.kernels.lanes import (
     LANES,
     PATCH,
     TILE,
-    analyse_lanes,
-    colour_lanes,
-    keep_and_colour_lanes,
-    keep_lanes,
+    analyse_half,
+    analyse_whole,
+    colour_half,
+    colour_whole,
+    keep_colour_half,
+    keep_colour_whole,
+    keep_half,
+    keep_whole,
 )
 
 ZERO = np.float32(0)
@@ -42,11 +46,11 @@ def _copy_edge(x, top, left, patch):
 def analyse_tiles(x, first_row, out):
     """Transformed patches.
 
-    x: uint16 [height, width, channel]; out: uint16 [36, tile, channel] for whole rows of tiles, the first of
-    which starts at row 4 * first_row of x. Outside x is zero.
+    x: uint16 [height, width, channel]; out: uint16 (bfloat16) or float32 [36, tile, channel] for whole rows
+    of tiles, the first of which starts at row 4 * first_row of x. Outside x is zero.
     """
     height, width, channels = x.shape
-    across = width // TILE
+    across, size = width // TILE, out.itemsize
     patch = np.empty((PATCH, PATCH, channels), np.uint16)
     for tile in range(out.shape[1]):
         top = TILE * (first_row + tile // across) - 1
@@ -58,7 +62,10 @@ def analyse_tiles(x, first_row, out):
             source, row, column = patch.ctypes.data, patch.strides[0], patch.strides[1]
         into = out[0, tile].ctypes.data
         for block in range(0, channels, LANES):
-            analyse_lanes(source + 2 * block, row, column, into + 2 * block, out.strides[0])
+            if size == 2:
+                analyse_half(source + 2 * block, row, column, into + 2 * block, out.strides[0])
+            else:
+                analyse_whole(source + 2 * block, row, column, into + 4 * block, out.strides[0])
 
 
 @njit(nogil=True, fastmath=True, cache=True, error_model="numpy")
@@ -66,8 +73,8 @@ def analyse_tiles(x, first_row, out):
 def synthesise_tiles(m, first_row, bias, clamp, to_rgb, out, rgb, keep):
     """Outputs with bias, leaky ReLU (gain sqrt 2) and clamp, and their projection to three colours.
 
-    m: uint16 [36, tile, phase^2 * channel], products; out: uint16 [height, width, channel], where output
-    (phase * row + a, phase * column + b) comes from the channels of phase (a, b); bias: [channel];
+    m: uint16 or float32 [36, tile, phase^2 * channel], products; out: uint16 [height, width, channel], where
+    output (phase * row + a, phase * column + b) comes from the channels of phase (a, b); bias: [channel];
     to_rgb: [3, channel]; rgb: float32 [height, width, 3], to which the colours are added. `keep` False
     leaves `out` alone: only colours are wanted.
     """
@@ -78,6 +85,7 @@ def synthesise_tiles(m, first_row, bias, clamp, to_rgb, out, rgb, keep):
     seen = np.empty((TILE * TILE * 3, LANES), np.float32)
     lanes, weights, weight = seen.ctypes.data, to_rgb.ctypes.data, to_rgb.strides[0]
     row, column = phases * out.strides[0], phases * out.strides[1]
+    step, size = m.strides[0], m.itemsize
     for tile in range(m.shape[1]):
         top = TILE * (first_row + tile // across)
         left = TILE * (tile % across)
@@ -88,16 +96,21 @@ def synthesise_tiles(m, first_row, bias, clamp, to_rgb, out, rgb, keep):
             into = 0
             if keep:
                 into = out[phases * top + phase // phases, phases * left + phase % phases].ctypes.data
-            at, from_, into = source + 2 * start, bias.ctypes.data + 4 * block, into + 2 * block
-            step = m.strides[0]
-            if not coloured:
-                keep_lanes(at, step, from_, clamp, into, row, column, 0, 0, 0)
+            at, from_, into = source + size * start, bias.ctypes.data + 4 * block, into + 2 * block
+            colours = weights + 4 * block
+            if size == 2:
+                if not coloured:
+                    keep_half(at, step, from_, clamp, into, row, column, 0, 0, 0)
+                elif keep:
+                    keep_colour_half(at, step, from_, clamp, into, row, column, colours, weight, lanes)
+                else:
+                    colour_half(at, step, from_, clamp, 0, 0, 0, colours, weight, lanes)
+            elif not coloured:
+                keep_whole(at, step, from_, clamp, into, row, column, 0, 0, 0)
             elif keep:
-                keep_and_colour_lanes(
-                    at, step, from_, clamp, into, row, column, weights + 4 * block, weight, lanes
-                )
+                keep_colour_whole(at, step, from_, clamp, into, row, column, colours, weight, lanes)
             else:
-                colour_lanes(at, step, from_, clamp, 0, 0, 0, weights + 4 * block, weight, lanes)
+                colour_whole(at, step, from_, clamp, 0, 0, 0, colours, weight, lanes)
         if coloured:
             for k in range(TILE * TILE * 3):
                 total = ZERO
