@@ -35,7 +35,7 @@ class TileWeights:
     """A layer's weights in Winograd's domain."""
 
     weight: Float[Tensor, "36 inputs outputs"]
-    """In the number format of the products; the outputs of an enlarging layer are those of its four phases."""
+    """In the number format of the products; an enlarging layer's outputs are its four phases'."""
     bias: np.ndarray  # float32 [channel]
     clamp: float
     scale: int
