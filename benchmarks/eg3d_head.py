@@ -8,7 +8,7 @@ super-resolution has random weights, scaled so that it adds detail of visible bu
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -54,6 +54,24 @@ class Surfaces:
     depth: Tensor
     """Distance along the ray; infinite where nothing is met."""
     rgb: Tensor
+
+
+class HeadGenerator(Eg3dGenerator):
+    """Its planes are those of the head; they depend on w only through a share of the backbone's."""
+
+    head: Tensor
+
+    def planes(self, w: Tensor, **settings: Any) -> Tensor:
+        """Planes of each latent."""
+        return self.head.to(w.device) + SWAY * super().planes(w, **settings)
+
+
+def swaying(generator: Eg3dGenerator, head: Tensor) -> HeadGenerator:
+    """The generator itself, made to hold the planes `head`."""
+    generator.__class__ = HeadGenerator
+    assert isinstance(generator, HeadGenerator)
+    generator.head = head
+    return generator
 
 
 def head_generator(cache: Path) -> tuple[Eg3dGenerator, Tensor]:

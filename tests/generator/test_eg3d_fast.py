@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mien.core.arkit import ARKIT_INDEX
 from mien.core.camera import Camera, Rays
+from mien.core.compiled import has_numba
+from mien.core.geometry import axis_angle_to_matrix
 from mien.generator.backbones import StyleGan2Config
 from mien.generator.eg3d.config import Eg3dConfig
 from mien.generator.eg3d.fast import (
@@ -26,7 +29,6 @@ from mien.generator.eg3d.fast.rays.base import occupied
 from mien.generator.eg3d.fast.superres import SUPERRES_ENGINES, choose_superres
 from mien.generator.eg3d.fast.superres.base import phase_weights
 from mien.generator.eg3d.fast.superres.winograd import weight_transform
-from mien.generator.eg3d.fast.support import has_numba
 from mien.generator.eg3d.fast.tables import decoder_layers, hidden_tables, looked_up
 from mien.generator.eg3d.generator import Eg3dGenerator
 from mien.generator.eg3d.march import SHIFT
@@ -35,6 +37,10 @@ from mien.generator.eg3d.superres import Hybrid2XConfig, Hybrid8XConfig, HybridS
 from mien.generator.eg3d.triplanes import PlaneAxes, sample_triplanes
 from mien.generator.stylegan2.layers import FullyConnected, draw_weights
 from mien.generator.stylegan2.resample import low_pass, smooth
+from mien.morphable.bend import make_bend
+from mien.morphable.carry import HeadMotion
+from mien.morphable.model import load_head_model
+from mien.morphable.warp import HeadWarp
 
 compiled = pytest.param(
     "compiled", marks=pytest.mark.skipif(not has_numba(), reason="numba is not installed")
@@ -144,6 +150,56 @@ def test_bent_rays_are_close(generator: Eg3dGenerator, planes: Tensor, w: Tensor
     assert psnr(careful.render_raw(CAMERA, warp=bend)[0], plain.features) > 65
 
 
+def head_warp(*, moved: bool, bent: bool) -> HeadWarp:
+    """An open mouth and a turn of the neck, in a world of another scale, with the lips at the ball."""
+    model, open_ = load_head_model(), torch.zeros(52)
+    open_[ARKIT_INDEX["jawOpen"]] = 0.8
+    before = model.vertices(torch.zeros(model.component_count), open_)
+    R = axis_angle_to_matrix(torch.tensor([0.15, 0.5, 0.1]))
+    motion = HeadMotion(R, torch.tensor([0.01, 0.02, 0.0]), model.neck_joint, model.chin_y(model.mean))
+    bend = make_bend(model, before, model.mean)
+    shift = torch.tensor([0.0, 0.0, 0.2]) - 0.7 * model.landmarks(model.mean)[13]
+    return HeadWarp(0.7, shift, motion if moved else None, bend if bent else None)
+
+
+@pytest.mark.skipif(not has_numba(), reason="numba is not installed")
+@pytest.mark.parametrize(("moved", "bent"), [(True, False), (False, True), (True, True)])
+def test_compiled_warps_are_the_plain_ones(moved: bool, bent: bool) -> None:
+    from mien.generator.eg3d.fast.kernels.carry import carry_all, described
+
+    warp = head_warp(moved=moved, bent=bent)
+    points = (torch.rand((20_000, 3), generator=torch.Generator().manual_seed(8)) - 0.5) * 0.9
+    found = points.numpy().copy()
+    carry_all(found, described(warp))
+    plain = warp(points)
+    assert float((plain - points).norm(dim=1).max()) > 0.02
+    torch.testing.assert_close(torch.from_numpy(found), plain, rtol=0, atol=2e-6)
+
+
+@pytest.mark.skipif(not has_numba(), reason="numba is not installed")
+@pytest.mark.parametrize(("moved", "bent"), [(True, False), (False, True), (True, True)])
+def test_compiled_bent_rays_are_those_of_torch(
+    generator: Eg3dGenerator, planes: Tensor, w: Tensor, moved: bool, bent: bool
+) -> None:
+    warp = head_warp(moved=moved, bent=bent)
+    found = {}
+    for engine in ("torch", "compiled"):
+        fast = FastRenderer(generator, planes, w, config=replace(CAREFUL, rays=engine, grid=64))
+        found[engine] = fast.render_raw(CAMERA, warp=warp)
+    straight = fast.render_raw(CAMERA)
+    plain = generator.render_raw(planes, CAMERA, warp=warp)
+    assert float((straight[1] - plain.depth).abs().max()) > 0.01  # it is bent indeed
+    for features, depth, alpha in found.values():
+        assert psnr(features, plain.features) > 65
+        assert float((features - plain.features).abs().max()) < 0.05
+        assert float((alpha - plain.alpha).abs().max()) < 5e-3
+        assert float((depth - plain.depth).abs()[plain.alpha > 0.5].max()) < 5e-3
+    usual = FastRenderer(generator, planes, w, config=replace(FAST, rays="compiled"))
+    features, _, alpha = usual.render_raw(CAMERA, warp=warp)
+    assert psnr(features, plain.features) > 42
+    assert float((alpha - plain.alpha).abs().mean()) < 2e-3
+
+
 @pytest.mark.parametrize("engine", ["torch", compiled])
 def test_the_grid_misses_nothing(generator: Eg3dGenerator, planes: Tensor, engine: str) -> None:
     rendering, config = generator.config.rendering, replace(FAST, grid=48)
@@ -243,6 +299,7 @@ def network() -> HybridSuperRes:
         ("cached", 110.0),
         ("half", 40.0),
         pytest.param("winograd", 38.0, marks=compiled.marks),
+        pytest.param("winograd32", 48.0, marks=compiled.marks),
     ],
 )
 def test_superres_engines_are_the_network(
@@ -286,8 +343,9 @@ def test_engines_are_chosen_by_what_can_be(
     assert choose_rays("auto", tables, narrow) == "torch"
     huge = replace(tables, values=tables.values + 1e5)
     assert choose_rays("auto", huge, layers) == "torch"
-    for module in ("superres", "superres.winograd"):
-        monkeypatch.setattr(f"mien.generator.eg3d.fast.{module}.fast_bfloat16", lambda: False)
+    monkeypatch.setattr("mien.generator.eg3d.fast.superres.fast_bfloat16", lambda: False)
+    assert choose_superres("auto", network) == ("winograd32" if has_numba() else "cached")
+    monkeypatch.setattr("mien.generator.eg3d.fast.superres.winograd.has_numba", lambda: False)
     assert choose_superres("auto", network) == "cached"
     monkeypatch.setattr(network, "config", replace(network.config, noise="random"))
     assert choose_superres("auto", network) == "plain"

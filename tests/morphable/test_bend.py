@@ -1,11 +1,13 @@
 """Points carried from one expression to another."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from mien.core.arkit import ARKIT_INDEX
-from mien.morphable.bend import Bend, BendConfig, make_bend
+from mien.core.compiled import has_numba
+from mien.morphable.bend import ENGINES, Bend, BendConfig, make_bend
 from mien.morphable.model import MorphableModel
 
 EYE = torch.tensor([0.0, 0.0, 1.93])
@@ -83,3 +85,30 @@ def test_gradients_are_finite(model: MorphableModel) -> None:
 @pytest.mark.parametrize("shape", [(3,), (5, 3), (2, 4, 3)])
 def test_any_number_of_axes(model: MorphableModel, shape: tuple[int, ...]) -> None:
     assert bend(model, face(model, jawOpen=0.7), face(model)).apply(torch.zeros(shape)).shape == shape
+
+
+@pytest.mark.skipif(not has_numba(), reason="numba is not installed")
+def test_compiled_and_tree_find_the_same(model: MorphableModel) -> None:
+    before = face(model, jawOpen=0.6, mouthSmileLeft=0.4, eyeBlinkRight=0.8)
+    made = [
+        make_bend(model, before, face(model), seen_from=EYE, config=BendConfig(engine=engine))
+        for engine in ("tree", "compiled")
+    ]
+    assert made[0] is not None
+    assert made[1] is not None
+    assert len(made[0].fine) == len(made[1].fine) == 3
+    for tree, compiled in zip((made[0].coarse, *made[0].fine), (made[1].coarse, *made[1].fine), strict=True):
+        assert tree.displacement.abs().max() > 0.002
+        assert torch.equal(tree.low, compiled.low)
+        torch.testing.assert_close(compiled.displacement, tree.displacement, rtol=0, atol=5e-6)
+
+
+@pytest.mark.skipif(not has_numba(), reason="numba is not installed")
+def test_few_points_are_enough_for_the_compiled_means() -> None:
+    points, moves = np.zeros((2, 3), np.float32), np.ones((2, 3), np.float32)
+    points[1, 0] = 0.01
+    for engine in ("tree", "compiled"):
+        means = ENGINES[engine](points, moves, BendConfig())(np.full(3, -0.1), 0.01, np.full(3, 21))
+        assert means.shape == (21, 21, 21, 3)
+        np.testing.assert_allclose(means[10, 10, 10], 1, atol=1e-5)
+        assert not means[0].any()  # farther than the reach

@@ -6,8 +6,9 @@ moves. Each node takes the mean displacement of the nearest points of the surfac
 with weights that fall smoothly to zero at the last neighbour, and fades away from the surface.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.nn import functional as F
 
+from mien.core.compiled import has_numba, in_pieces
 from mien.morphable.landmarks import LIPS_INNER, LIPS_OUTER
 from mien.morphable.model import MorphableModel
 from mien.morphable.raster import RayScene
@@ -26,6 +28,9 @@ EDGE: Final = 0.15
 """Share of a finer grid's half side over which it takes over."""
 STILL: Final = 2e-4
 """The grid goes around what moves farther than this (head units, 0.1 mm)."""
+Means = Callable[[np.ndarray, float, np.ndarray], np.ndarray]
+"""Low corner [3], distance and numbers (x, y, z) of nodes to their displacements, float32 [z, y, x, 3]."""
+EngineName = Literal["auto", "tree", "compiled"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class BendConfig:
     neighbours: int = 6
     reach: tuple[float, float] = (0.02, 0.05)
     """Full displacement up to the first distance from the surface, none from the second on."""
+    engine: EngineName = "auto"
+    """How the nearest points are found. "compiled" needs numba; "tree" is the reference, with scipy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,14 +112,14 @@ def make_bend(
     moving = np.linalg.norm(moves, axis=1) > STILL
     if not moving.any():
         return None
-    tree, reach = cKDTree(points), config.reach[1]
+    means, reach = ENGINES[_chosen(config.engine)](points, moves, config), config.reach[1]
     low, high = points[moving].min(0) - reach, points[moving].max(0) + reach
-    coarse = _patch(tree, moves, low, high, config.cell, config)
+    coarse = _patch(means, low, high, config.cell)
     fine = []
     for box in _busy_boxes(model, before.numpy(), config.margin):
         inside = ((points[moving] >= box[0]) & (points[moving] <= box[1])).all(1)
         if inside.any():
-            fine.append(_patch(tree, moves, *box, config.fine_cell, config))
+            fine.append(_patch(means, *box, config.fine_cell))
     return Bend(coarse, tuple(fine))
 
 
@@ -125,19 +132,11 @@ def _busy_boxes(
     return [(group.min(0) - margin, group.max(0) + margin) for group in groups]
 
 
-def _patch(
-    tree: cKDTree, moves: np.ndarray, low: np.ndarray, high: np.ndarray, cell: float, config: BendConfig
-) -> Patch:
+def _patch(means: Means, low: np.ndarray, high: np.ndarray, cell: float) -> Patch:
     counts = np.ceil((high - low) / cell).astype(int) + 1
-    axes = [low[k] + np.arange(counts[k]) * cell for k in range(3)]
-    nodes = np.stack(np.meshgrid(*axes[::-1], indexing="ij"), -1)[..., ::-1]
-    distance, index = tree.query(
-        nodes.reshape(-1, 3), k=config.neighbours + 1, distance_upper_bound=config.reach[1]
-    )
-    field = _mean_move(distance, index, moves, config).reshape(nodes.shape)
-    grid = torch.from_numpy(np.ascontiguousarray(field.transpose(3, 0, 1, 2), dtype=np.float32))
+    field = means(np.asarray(low, np.float64), cell, counts)
     span = torch.from_numpy((counts - 1) * cell).float()
-    return Patch(torch.from_numpy(low).float(), span, grid)
+    return Patch(torch.from_numpy(low).float(), span, torch.from_numpy(field).permute(3, 0, 1, 2))
 
 
 def _surface(
@@ -157,6 +156,44 @@ def _surface(
     return points[seen], moves[seen]
 
 
+def _chosen(name: EngineName) -> EngineName:
+    if name != "auto":
+        return name
+    return "compiled" if has_numba() else "tree"
+
+
+def _tree_means(points: np.ndarray, moves: np.ndarray, config: BendConfig) -> Means:
+    tree = cKDTree(points)
+
+    def means(low: np.ndarray, cell: float, counts: np.ndarray) -> np.ndarray:
+        axes = [low[k] + np.arange(counts[k]) * cell for k in range(3)]
+        nodes = np.stack(np.meshgrid(*axes[::-1], indexing="ij"), -1)[..., ::-1]
+        distance, index = tree.query(
+            nodes.reshape(-1, 3), k=config.neighbours + 1, distance_upper_bound=config.reach[1]
+        )
+        return _mean_move(distance, index, moves, config).reshape(nodes.shape).astype(np.float32)
+
+    return means
+
+
+def _compiled_means(points: np.ndarray, moves: np.ndarray, config: BendConfig) -> Means:
+    from mien.morphable.kernels.nearest import BLOCK, mean_moves
+
+    near, far = (np.float32(x) for x in config.reach)
+    points, moves = np.ascontiguousarray(points), np.ascontiguousarray(moves)
+
+    def means(low: np.ndarray, cell: float, counts: np.ndarray) -> np.ndarray:
+        out = np.empty((*counts[::-1], 3), np.float32)
+
+        def layers(first: int) -> None:
+            mean_moves(points, moves, low, float(cell), first, config.neighbours + 1, near, far, out)
+
+        in_pieces(layers, range(0, len(out), BLOCK))
+        return out
+
+    return means
+
+
 def _mean_move(distance: np.ndarray, index: np.ndarray, moves: np.ndarray, config: BendConfig) -> np.ndarray:
     """Modified Shepard interpolation: weights ((R - d) / (R d))^2, R the distance of the last neighbour."""
     found = np.isfinite(distance)
@@ -169,3 +206,9 @@ def _mean_move(distance: np.ndarray, index: np.ndarray, moves: np.ndarray, confi
     near, far = config.reach
     t = np.clip((far - distance[:, :1]) / (far - near), 0, 1)
     return np.where(found[:, :1], mean * t * t * (3 - 2 * t), 0.0)
+
+
+ENGINES: Final[dict[EngineName, Callable[[np.ndarray, np.ndarray, BendConfig], Means]]] = {
+    "tree": _tree_means,
+    "compiled": _compiled_means,
+}

@@ -43,19 +43,19 @@ def test_a_turn_of_the_head_is_a_turn_of_the_camera(actor: Eg3dActor) -> None:
     shift = torch.tensor([0.03, -0.02, 0.05])
     motion = neck_motion(actor, R, shift)
     rest_mesh = actor.model.vertices(actor.place.identity, actor.place.expression)
-    warp, to_rest = _carry(actor, actor.place.camera, rest_mesh, motion)
+    warp = _carry(actor, actor.place.camera, rest_mesh, motion)
     points = torch.rand((1, 200, 3), generator=torch.Generator().manual_seed(0)) * 0.3
     points[..., 1] += actor.chin_y + 0.12
     place = actor.place
-    rest = to_rest(place.to_world(points))
+    rest = warp.to_rest(place.to_world(points))
     relative = place.R_camera_head.T @ R
     expected = (points - place.R_camera_head.T @ shift) @ relative
     above = rest[..., 1] > actor.chin_y
     assert above.sum() > 100
     assert torch.allclose(rest[above], expected[above], atol=1e-5)
     chest = torch.tensor([[[0.05, actor.chin_y - 0.3, 0.0]]])
-    assert torch.allclose(to_rest(place.to_world(chest)), chest, atol=1e-6)
-    assert warp is not None
+    assert torch.allclose(warp.to_rest(place.to_world(chest)), chest, atol=1e-6)
+    assert not warp.still
     assert torch.allclose(place.to_head(warp(place.to_world(points)))[above], rest[above], atol=1e-5)
 
 

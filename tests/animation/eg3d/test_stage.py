@@ -53,6 +53,23 @@ def test_frames_are_those_of_their_poses(actor: Eg3dActor) -> None:
     assert np.array_equal(alone, frames[2])
 
 
+def test_threads_draw_the_same_frames_in_order(actor: Eg3dActor) -> None:
+    stage, motion, before = (
+        photo_stage(actor),
+        driven(actor, 0.0, 0.3, 0.3, -0.2, 0.1),
+        torch.get_num_threads(),
+    )
+    try:
+        found = []
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            found.append(np.stack(list(stage.frames(motion))).astype(int))
+    finally:
+        torch.set_num_threads(before)
+    assert np.abs(found[0] - found[1]).max() <= 1
+    assert np.abs(found[0][0] - found[0][3]).max() > 5
+
+
 def test_the_key_names_all_that_frames_depend_on(actor: Eg3dActor) -> None:
     stage, motion = photo_stage(actor), driven(actor, 0.0, 0.1)
     assert stage.key(motion) == photo_stage(actor).key(driven(actor, 0.0, 0.1))

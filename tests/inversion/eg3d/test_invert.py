@@ -69,6 +69,21 @@ def test_tuning_comes_nearer_and_leaves_the_generator(
     assert (set(tuning) == {"planes"}) == (way == "planes")
 
 
+def test_a_pyramid_comes_nearer_and_is_smoother(
+    generator: Eg3dGenerator, person: Target, camera: Camera, found: torch.Tensor
+) -> None:
+    strange = Target(person.image.flip(-1) * 0.8, person.mask)
+    cost, rough = {}, {}
+    for levels in (1, 5):
+        tuning = tune(generator, found, strange, camera, config=replace(TUNING, whole=0, levels=levels))
+        with torch.no_grad():
+            image = generator.render_raw(tuned_planes(generator, found, tuning), camera).image_raw
+        cost[levels], residual = float(image_cost(image, strange)), tuning["planes"].float()
+        rough[levels] = float(residual.diff(dim=-1).square().mean() / residual.square().mean())
+    assert cost[5] < 0.9 * cost[1]
+    assert rough[5] < 0.5 * rough[1]
+
+
 def test_killed_it_goes_on_to_the_same_person(
     generator: Eg3dGenerator, person: Target, camera: Camera, tmp_path: Path
 ) -> None:

@@ -19,17 +19,17 @@ from torch.nn import functional as F
 from mien.animation.eg3d.mouth import MouthPainter
 from mien.animation.plate import moving_weight, nearest_index, smoothstep
 from mien.core.camera import Camera
-from mien.generator.eg3d.generator import Eg3dGenerator, Eg3dRender, Warp, unit_image
+from mien.generator.eg3d.generator import Eg3dGenerator, Eg3dRender, unit_image
 from mien.generator.eg3d.renderer import Eg3dRenderer, eg3d_renderer
 from mien.inversion.eg3d.avatar import Eg3dAvatar, Placement
 from mien.inversion.eg3d.tuning import tuned_generator, tuned_planes
 from mien.morphable.bend import make_bend
 from mien.morphable.carry import HeadMotion
 from mien.morphable.model import MorphableModel, load_head_model
+from mien.morphable.warp import HeadWarp
 
 STILL_WEIGHT: Final = (0.1, 0.32)
 """Neck weights between which the render takes over from the photo's own pixels."""
-NECK_STEPS: Final = 3
 THICK: Final = (0.3, 0.4)
 """What lies farther behind the photo's first surface (EG3D units) is no part of the person but a wall."""
 SAME: Final = (0.015, 0.05)
@@ -137,10 +137,10 @@ def draw(
     camera = camera or place.camera
     expression = place.expression if expression is None else expression
     rest = actor.model.vertices(place.identity, expression)
-    warp, to_rest = _carry(actor, camera, rest, motion)
+    warp = _carry(actor, camera, rest, motion)
     with torch.no_grad():
-        out = actor.renderer.render(camera.to(actor.device), warp=warp)
-        drawn = _resolve(actor, camera, out, warp, to_rest)
+        out = actor.renderer.render(camera.to(actor.device), warp=None if warp.still else warp)
+        drawn = _resolve(actor, camera, out, warp)
     if torch.equal(rest, actor.mouth.source):
         return drawn
     posed = rest if motion is None else motion.apply(rest)
@@ -152,38 +152,29 @@ def draw(
 
 def _carry(
     actor: Eg3dActor, camera: Camera, rest: Float[Tensor, "vertex 3"], motion: HeadMotion | None
-) -> tuple[Warp | None, Warp]:
-    """From a frame's world points to the photo's (None: they are the same), and to the head at rest."""
+) -> HeadWarp:
+    """From a frame's world points to the photo's."""
     place = actor.place
     eye = place.to_head(camera.position)
     if motion is not None:
         eye = (eye - (motion.joint + motion.translation)) @ motion.R_chest_head + motion.joint
     bend = make_bend(actor.model, rest, actor.mouth.source, seen_from=eye)
-
-    def to_rest(points: Tensor) -> Tensor:
-        head = place.to_head(points).cpu()
-        return head if motion is None else motion.invert_rigid_first(head, NECK_STEPS)
-
-    def warp(points: Tensor) -> Tensor:
-        at_rest = to_rest(points)
-        return place.to_world(at_rest if bend is None else bend.apply(at_rest)).to(points.device)
-
-    return (None if bend is None and motion is None else warp), to_rest
+    return HeadWarp(place.world_scale, place.world_shift, motion, bend)
 
 
-def _resolve(actor: Eg3dActor, camera: Camera, out: Eg3dRender, warp: Warp | None, to_rest: Warp) -> Drawn:
+def _resolve(actor: Eg3dActor, camera: Camera, out: Eg3dRender, warp: HeadWarp) -> Drawn:
     """What of a render is the person, and with the photo's detail."""
     size, source = out.image.shape[-1], actor.source
     distance, met = out.depth[0, 0].cpu(), out.alpha[0, 0].cpu()
     rays = camera.rays(*distance.shape)
     points = rays.origins + rays.directions * distance[..., None]
-    before = points if warp is None else warp(points.reshape(1, -1, 3)).reshape(points.shape)
+    before = points if warp.still else warp(points)
     uv = actor.place.camera.project(before).uv
     behind = (before - actor.place.camera.position).norm(dim=-1) - _lookup(source.distance, uv)
     person = smoothstep(met, *SOLID) * (1 - smoothstep(behind, *THICK))
     uv = uv[nearest_index(person > 0.5)]
     same = (1 - smoothstep(behind.abs(), *SAME)) * smoothstep(_stretch(uv), *STRETCH)
-    weight = moving_weight(to_rest(points), actor.chin_y)
+    weight = moving_weight(warp.to_rest(points), actor.chin_y)
     large = _enlarge(torch.cat([uv, torch.stack([person, same, weight], -1)], -1), size)
     uv, (person, same, weight) = large[..., :2], large[..., 2:].unbind(-1)
     rgb = unit_image(out.image[0]).permute(1, 2, 0).cpu()

@@ -16,7 +16,11 @@ from mien.animation.eg3d.actor import Drawn, Eg3dActor, draw, neck_motion
 from mien.animation.eg3d.plate import border, over_photo
 from mien.animation.motion import Motion
 from mien.animation.retarget import DrivenMotion, Retargeting, retarget
+from mien.core.parallel import ordered
 from mien.morphable.crop import CropRegion
+
+Pose = tuple[bytes, bytes, bytes]
+"""Rotation, translation and expression of a frame, float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,16 +65,26 @@ class Eg3dStage:
         return digest.hexdigest()
 
     def frames(self, driven: DrivenMotion, frames: Iterable[int] | None = None) -> Iterator[np.ndarray]:
-        """One after the other: each keeps all cores busy by itself. A repeated pose is not drawn again."""
-        last: tuple[bytes, np.ndarray] | None = None
-        for k in range(len(driven)) if frames is None else frames:
-            pose = (driven.R_camera_head[k], driven.translation_offset[k], driven.expression[k])
-            name = b"".join(part.tobytes() for part in pose)
-            if last is None or last[0] != name:
-                R, shift, expression = (torch.from_numpy(np.array(part)) for part in pose)
-                drawn = draw(self.actor, expression=expression, motion=neck_motion(self.actor, R, shift))
-                last = name, self.composed(drawn)
-            yield last[1]
+        """In order. A pose that is repeated at once is not drawn again.
+
+        On a processor each thread draws a frame of its own, as parts of drawing know one thread only.
+        """
+        chosen = list(range(len(driven)) if frames is None else frames)
+        poses = [_pose(driven, k) for k in chosen]
+        new = [pose for k, pose in enumerate(poses) if k == 0 or pose != poses[k - 1]]
+        pictures: Iterator[np.ndarray] = map(self._frame, new)
+        if self.actor.device.type == "cpu" and (threads := torch.get_num_threads()) > 1:
+            pictures = ordered(self._frame, new, workers=threads)
+        last: np.ndarray | None = None
+        for k, pose in enumerate(poses):
+            if last is None or pose != poses[k - 1]:
+                last = next(pictures)
+            yield last
+
+    def _frame(self, pose: Pose) -> np.ndarray:
+        R, shift, expression = (torch.from_numpy(np.frombuffer(part, np.float32).copy()) for part in pose)
+        motion = neck_motion(self.actor, R.view(3, 3), shift)
+        return self.composed(draw(self.actor, expression=expression, motion=motion))
 
     def composed(self, drawn: Drawn) -> UInt8[np.ndarray, "height width 3"]:
         """A picture over the plate; where the chest is still, the plate stays."""
@@ -78,6 +92,12 @@ class Eg3dStage:
         layers = torch.cat([drawn.rgb * cover[..., None], cover[..., None]], -1)
         placed = over_photo(layers, self.region, self.shape) * border(self.shape, self.region)[..., None]
         return to_uint8(placed[..., :3] + self.plate * (1 - placed[..., 3:]))
+
+
+def _pose(driven: DrivenMotion, frame: int) -> Pose:
+    parts = (driven.R_camera_head[frame], driven.translation_offset[frame], driven.expression[frame])
+    R, shift, expression = (np.asarray(part, np.float32).tobytes() for part in parts)
+    return R, shift, expression
 
 
 def photo_stage(actor: Eg3dActor) -> Eg3dStage:

@@ -25,7 +25,7 @@ Report = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class Eg3dInversionConfig:
-    """Both stages. The defaults are for a CPU: at full size (512 px) nine minutes of one core."""
+    """Both stages. The defaults are for a CPU: at full size (512 px) six minutes of one core."""
 
     latent: LatentConfig = field(default_factory=LatentConfig)
     tuning: TuningConfig = field(default_factory=TuningConfig)

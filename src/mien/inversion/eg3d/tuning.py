@@ -2,7 +2,9 @@
 
 Two ways:
 - `planes` adds a residual to the tri-planes. The backbone is not touched, so a step is rendering only, and
-  what is kept is one half-precision array of the planes' size (12.6 MB for published checkpoints);
+  what is kept is one half-precision array of the planes' size (12.6 MB for published checkpoints). It is
+  searched for as a pyramid, a sum of coarse and fine arrays: texel by texel, the steps' equal strides make
+  stripes in colour and depth, and get to large changes slowly;
 - `weights` is the paper's: all the generator's weights move (about 30 million for published checkpoints, of
   which the differences are kept in half precision, 61 MB). A step takes the backbone both ways.
 
@@ -17,6 +19,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from mien.core.camera import Camera
 from mien.generator.eg3d.generator import Eg3dGenerator
@@ -42,6 +45,8 @@ class TuningConfig:
     samples: tuple[int, int] = (24, 24)
     rate: float = 0.02
     """For planes, whose numbers are about 1."""
+    levels: int = 5
+    """Of the residual's pyramid: its own size, half of it, and so on; 1 is the planes' size alone."""
     weight_rate: float = 1e-3
     """For weights, as in Lin et al. 2022."""
     stay: float = 0.02
@@ -103,17 +108,31 @@ def _tune_planes(
 ) -> Tuning:  # fmt: skip
     with torch.no_grad():
         planes = generator.planes(w)
-    residual = torch.zeros_like(planes).requires_grad_(True)
+    pyramid = _pyramid(planes, config.levels)
 
     def slope(step: int) -> float:
+        residual = _summed(pyramid, planes.shape)
         cost = _cost(generator, planes + residual, w, target, camera, config, step, seed)
         cost = cost + config.stay * residual.square().mean()
         cost.backward()
         return float(cost.detach())
 
     descent = DescentConfig(config.steps, config.rate)
-    descend([residual], slope, descent, name="planes", kept=kept, report=report)
-    return {RESIDUAL: residual.detach().half()}
+    descend(pyramid, slope, descent, name="planes", kept=kept, report=report)
+    return {RESIDUAL: _summed(pyramid, planes.shape).detach().half()}
+
+
+def _pyramid(planes: Tensor, levels: int) -> list[Tensor]:
+    """Zeros [1, 3, channel, side, side], each half the size of the one before, down to two texels."""
+    sides = [side for k in range(levels) if (side := planes.shape[-1] >> k) > 1]
+    return [planes.new_zeros((*planes.shape[:3], side, side)).requires_grad_(True) for side in sides]
+
+
+def _summed(pyramid: list[Tensor], shape: torch.Size) -> Float[Tensor, "1 3 channel y x"]:
+    enlarged = [
+        F.interpolate(x.flatten(0, 1), size=shape[-2:], mode="bilinear", align_corners=False) for x in pyramid
+    ]
+    return torch.stack(enlarged).sum(0).view(shape)
 
 
 def _tune_weights(

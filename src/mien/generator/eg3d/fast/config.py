@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 RayEngineName = Literal["auto", "torch", "compiled"]
-SuperResEngineName = Literal["auto", "plain", "cached", "half", "winograd"]
+SuperResEngineName = Literal["auto", "plain", "cached", "half", "winograd", "winograd32"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class FastConfig:
     """"compiled" needs numba and a processor; "auto" takes it where it can."""
     superres: SuperResEngineName = "auto"
     """"plain": the network itself; "cached": float32 with weights made once per latent; "half": the same in
-    bfloat16 (processor) or float16 (GPU); "winograd": bfloat16 products in Winograd's domain (numba)."""
+    bfloat16 (processor) or float16 (GPU); "winograd": bfloat16 products in Winograd's domain (numba);
+    "winograd32": the same with float32 products, for processors that do not multiply bfloat16."""
 
 
 FAST: Final = FastConfig()

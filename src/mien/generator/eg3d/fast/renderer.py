@@ -9,10 +9,11 @@ from torch import Tensor
 
 from mien.core.camera import Camera, Rays
 from mien.generator.eg3d.fast.config import FAST, FastConfig, RayEngineName
-from mien.generator.eg3d.fast.rays import Field, RayCast, RayEngine, TorchRays, prepare_rays
+from mien.generator.eg3d.fast.rays import CompiledRays, Field, RayCast, RayEngine, TorchRays, prepare_rays
 from mien.generator.eg3d.fast.superres import SUPERRES_ENGINES, SuperResEngine, choose_superres
 from mien.generator.eg3d.generator import RGB, Eg3dGenerator, Eg3dRender, Warp
 from mien.generator.eg3d.rays import camera_rays
+from mien.morphable.warp import HeadWarp
 
 T = TypeVar("T")
 
@@ -66,14 +67,18 @@ class FastRenderer:
     def render_raw(
         self, camera: Camera, *, neural_resolution: int | None = None, warp: Warp | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Features [1, F, R, R], depth and alpha [1, 1, R, R], before super-resolution. Bent rays go through
-        torch, as the compiled engine knows straight ones only."""
+        """Features [1, F, R, R], depth and alpha [1, 1, R, R], before super-resolution.
+
+        A `HeadWarp` goes through any engine, any other warp through torch.
+        """
         side = neural_resolution or self.generator.config.neural_resolution
         rays = camera_rays((camera,), side, self.planes)
         flat, rendering = Rays(rays.origins[0], rays.directions[0]), self.generator.config.rendering
+        engine, field = self._field(self.config.rays)
         if warp is None:
-            engine, field = self._field(self.config.rays)
             cast = engine.cast(field, flat, rendering, self.config)
+        elif isinstance(engine, CompiledRays) and isinstance(warp, HeadWarp):
+            cast = engine.cast(field, flat, rendering, self.config, warp)
         else:
             cast = TorchRays().cast(self._field("torch")[1], flat, rendering, self.config, warp)
         self.last_cast = cast

@@ -1,13 +1,6 @@
 """What this machine can do."""
 
-from importlib.util import find_spec
-
 import torch
-
-
-def has_numba() -> bool:
-    """Whether compiled kernels can be used."""
-    return find_spec("numba") is not None
 
 
 def fast_bfloat16() -> bool:

@@ -10,6 +10,7 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
+from mien.generator.eg3d.fast.kernels.carry import carry
 from mien.generator.eg3d.fast.kernels.field import COLOURS, HIDDEN, add_colours, density, look_up
 from mien.generator.eg3d.fast.kernels.functions import decayed, softplus
 from mien.generator.eg3d.sampling import PDF_FLOOR, WEIGHT_FLOOR
@@ -40,16 +41,18 @@ def _opacity(middle, gap):
 
 @njit(inline="always")
 @no_type_check
-def _point_at(origin, direction, t, point):
+def _place(ray, t, warp, point, scratch):
+    """Where in the field a sample is."""
     for k in range(3):
-        point[k] = origin[k] + direction[k] * t
+        point[k] = ray[0][k] + ray[1][k] * t
+    if warp[0][0]:
+        carry(point, warp, scratch[0], scratch[1])
 
 
 @njit(inline="always")
 @no_type_check
-def _weigh(count, t, slots, occupied, known, sigma, ray, field, stop, weights, hidden, point):
+def _weigh(count, t, slots, occupied, known, sigma, points, field, stop, weights, hidden):
     """Weights of the gaps of one ray; densities are found when first needed. Returns the gaps visited."""
-    origin, direction = ray
     tables, pairs, scale, bias, weight, bias_sigma = field
     passing = ONE
     for g in range(count - 1):
@@ -57,10 +60,9 @@ def _weigh(count, t, slots, occupied, known, sigma, ray, field, stop, weights, h
         one, other = slots[g], slots[g + 1]
         if not (occupied[one] or occupied[other]):
             continue
-        for slot, distance in ((one, t[g]), (other, t[g + 1])):
+        for slot in (one, other):
             if not known[slot]:
-                _point_at(origin, direction, distance, point)
-                look_up(tables, pairs, point, scale, bias, hidden, slot)
+                look_up(tables, pairs, points[slot], scale, bias, hidden, slot)
                 sigma[slot] = density(hidden, slot, weight, bias_sigma)
                 known[slot] = True
         alpha = _opacity((sigma[one] + sigma[other]) * HALF, t[g + 1] - t[g])
@@ -115,15 +117,15 @@ def _merge(coarse, fine, t, t_fine, slots, merged):
 @njit(nogil=True, cache=True, error_model="numpy")
 @no_type_check
 def march_rays(
-    first_ray, last_ray, origins, directions, t_coarse, fine, field, colour, grid, limit, stop, least,
+    first_ray, last_ray, origins, directions, t_coarse, fine, warp, field, colour, grid, limit, stop, least,
     together, seen, sums, used
 ):  # fmt: skip
     """Composite the rays from `first_ray` to before `last_ray`.
 
-    origins, directions: [ray, 3]; t_coarse: [ray or 1, sample]; field: (tables, pairs, scale, bias, weight
-    and bias of the density); colour: (weight [HIDDEN, COLOURS], bias); seen: [ray, COLOURS] sums of weighted
-    colours in [0, 1]; sums: [ray, 2] of weights and weighted distances; used: [ray, 2] densities and colours
-    that were decoded.
+    origins, directions: [ray, 3]; t_coarse: [ray or 1, sample]; warp: see `described`; field: (tables, pairs,
+    scale, bias, weight and bias of the density); colour: (weight [HIDDEN, COLOURS], bias); seen: [ray,
+    COLOURS] sums of weighted colours in [0, 1]; sums: [ray, 2] of weights and weighted distances; used:
+    [ray, 2] densities and colours that were decoded.
     """
     coarse = t_coarse.shape[1]
     total = coarse + fine
@@ -133,28 +135,27 @@ def march_rays(
     slots, first = np.empty(total, np.int64), np.arange(total)
     occupied, known = np.empty(total, np.bool_), np.empty(total, np.bool_)
     pdf, cdf = np.empty(total, np.float32), np.empty(total, np.float32)
-    point, scratch = np.empty(3, np.float32), np.empty(COLOURS, np.float32)
+    points, moved = np.empty((total, 3), np.float32), np.empty((2, 3), np.float32)
+    scratch = np.empty(COLOURS, np.float32)
     mean = np.zeros((1, HIDDEN), np.float32)
     for r in range(first_ray, last_ray):
         ray = (origins[r], directions[r])
         t = t_coarse[min(r, len(t_coarse) - 1)]
         known[:] = False
         for i in range(coarse):
-            _point_at(ray[0], ray[1], t[i], point)
-            occupied[i] = _is_occupied(grid, limit, point)
-        end = _weigh(coarse, t, first, occupied, known, sigma, ray, field, stop, weights, hidden, point)
+            _place(ray, t[i], warp, points[i], moved)
+            occupied[i] = _is_occupied(grid, limit, points[i])
+        end = _weigh(coarse, t, first, occupied, known, sigma, points, field, stop, weights, hidden)
         distances, order, count = t, first, coarse
         if fine > 0:
             weights[end:coarse] = ZERO
             _place_fine(t, weights, coarse, fine, pdf, cdf, t_fine)
             for j in range(fine):
-                _point_at(ray[0], ray[1], t_fine[j], point)
-                occupied[coarse + j] = _is_occupied(grid, limit, point)
+                _place(ray, t_fine[j], warp, points[coarse + j], moved)
+                occupied[coarse + j] = _is_occupied(grid, limit, points[coarse + j])
             _merge(coarse, fine, t, t_fine, slots, merged)
             distances, order, count = merged, slots, total
-            end = _weigh(
-                count, merged, slots, occupied, known, sigma, ray, field, stop, weights, hidden, point
-            )
+            end = _weigh(count, merged, slots, occupied, known, sigma, points, field, stop, weights, hidden)
         before = gathered = ZERO
         for g in range(end + 1):
             weight = weights[g] if g < end else ZERO

@@ -5,59 +5,40 @@ the usual 0, +-1, +-2. Maps are channels-last and bfloat16 (as bits).
 """
 
 # mypy: disable-error-code="no-untyped-def"
-from typing import Final, no_type_check
+from typing import no_type_check
 
 import numpy as np
 from numba import njit
 
-from mien.generator.eg3d.fast.kernels.numbers import bfloat_to_float, float_to_bfloat
+from mien.generator.eg3d.fast.kernels.lanes import (
+    LANES,
+    PATCH,
+    TILE,
+    analyse_half,
+    analyse_whole,
+    colour_half,
+    colour_whole,
+    keep_colour_half,
+    keep_colour_whole,
+    keep_half,
+    keep_whole,
+)
 
-TILE: Final = 4
-"""Side of the outputs of a tile."""
-PATCH: Final = 6
-LANES: Final = 16
-"""Channels worked on at a time; all maps have a multiple of them."""
-A, B = np.float32(2 / 3), np.float32(3 / 2)
-A2, B2 = A * A, B * B
-SUM2 = A2 + B2
-A3, B3 = A2 * A, B2 * B
-GAIN = np.float32(2**0.5)
-SLOPE = np.float32(0.2)
 ZERO = np.float32(0)
 
 
-@njit(inline="always", fastmath=True)
+@njit(inline="always")
 @no_type_check
-def _analyse(source, into, start, stride):
-    """B^T of six rows of LANES numbers: a linear form of them per point."""
-    for c in range(LANES):
-        k = start + c
-        d0, d1, d2 = source[k], source[k + stride], source[k + 2 * stride]
-        d3, d4, d5 = source[k + 3 * stride], source[k + 4 * stride], source[k + 5 * stride]
-        even, odd = d4 - B2 * d2, A * (d3 - B2 * d1)
-        into[k] = d4 - SUM2 * d2 + d0
-        into[k + stride] = even + odd
-        into[k + 2 * stride] = even - odd
-        even, odd = d4 - A2 * d2, B * (d3 - A2 * d1)
-        into[k + 3 * stride] = even + odd
-        into[k + 4 * stride] = even - odd
-        into[k + 5 * stride] = d5 - SUM2 * d3 + d1
-
-
-@njit(inline="always", fastmath=True)
-@no_type_check
-def _synthesise(source, into, start, stride):
-    """A^T of six rows of LANES numbers, the values at the points: the four outputs."""
-    for c in range(LANES):
-        k = start + c
-        m0, m5 = source[k], source[k + 5 * stride]
-        m1, m2 = source[k + stride], source[k + 2 * stride]
-        m3, m4 = source[k + 3 * stride], source[k + 4 * stride]
-        even_a, odd_a, even_b, odd_b = m1 + m2, m1 - m2, m3 + m4, m3 - m4
-        into[k] = m0 + even_a + even_b
-        into[k + stride] = A * odd_a + B * odd_b
-        into[k + 2 * stride] = A2 * even_a + B2 * even_b
-        into[k + 3 * stride] = A3 * odd_a + B3 * odd_b + m5
+def _copy_edge(x, top, left, patch):
+    """A patch that reaches over the edge of x, with zeros beyond it."""
+    height, width, _ = x.shape
+    for i in range(PATCH):
+        for j in range(PATCH):
+            row, column = top + i, left + j
+            if 0 <= row < height and 0 <= column < width:
+                patch[i, j] = x[row, column]
+            else:
+                patch[i, j] = 0
 
 
 @njit(nogil=True, fastmath=True, cache=True, error_model="numpy")
@@ -65,33 +46,26 @@ def _synthesise(source, into, start, stride):
 def analyse_tiles(x, first_row, out):
     """Transformed patches.
 
-    x: uint16 [height, width, channel]; out: uint16 [36, tile, channel] for whole rows of tiles, the first of
-    which starts at row 4 * first_row of x. Outside x is zero.
+    x: uint16 [height, width, channel]; out: uint16 (bfloat16) or float32 [36, tile, channel] for whole rows
+    of tiles, the first of which starts at row 4 * first_row of x. Outside x is zero.
     """
     height, width, channels = x.shape
-    across = width // TILE
-    one = np.empty(PATCH * PATCH * LANES, np.float32)
-    two = np.empty(PATCH * PATCH * LANES, np.float32)
+    across, size = width // TILE, out.itemsize
+    patch = np.empty((PATCH, PATCH, channels), np.uint16)
     for tile in range(out.shape[1]):
         top = TILE * (first_row + tile // across) - 1
         left = TILE * (tile % across) - 1
+        if top >= 0 and left >= 0 and top + PATCH <= height and left + PATCH <= width:
+            source, row, column = x[top, left].ctypes.data, x.strides[0], x.strides[1]
+        else:
+            _copy_edge(x, top, left, patch)
+            source, row, column = patch.ctypes.data, patch.strides[0], patch.strides[1]
+        into = out[0, tile].ctypes.data
         for block in range(0, channels, LANES):
-            for i in range(PATCH):
-                for j in range(PATCH):
-                    row, column, k = top + i, left + j, (i * PATCH + j) * LANES
-                    if 0 <= row < height and 0 <= column < width:
-                        for c in range(LANES):
-                            one[k + c] = bfloat_to_float(x[row, column, block + c])
-                    else:
-                        for c in range(LANES):
-                            one[k + c] = ZERO
-            for i in range(PATCH):
-                _analyse(one, two, i * PATCH * LANES, LANES)
-            for j in range(PATCH):
-                _analyse(two, one, j * LANES, PATCH * LANES)
-            for k in range(PATCH * PATCH):
-                for c in range(LANES):
-                    out[k, tile, block + c] = float_to_bfloat(one[k * LANES + c])
+            if size == 2:
+                analyse_half(source + 2 * block, row, column, into + 2 * block, out.strides[0])
+            else:
+                analyse_whole(source + 2 * block, row, column, into + 4 * block, out.strides[0])
 
 
 @njit(nogil=True, fastmath=True, cache=True, error_model="numpy")
@@ -99,53 +73,47 @@ def analyse_tiles(x, first_row, out):
 def synthesise_tiles(m, first_row, bias, clamp, to_rgb, out, rgb, keep):
     """Outputs with bias, leaky ReLU (gain sqrt 2) and clamp, and their projection to three colours.
 
-    m: uint16 [36, tile, phase^2 * channel], products; out: uint16 [height, width, channel], where output
-    (phase * row + a, phase * column + b) comes from the channels of phase (a, b); bias: [channel];
+    m: uint16 or float32 [36, tile, phase^2 * channel], products; out: uint16 [height, width, channel], where
+    output (phase * row + a, phase * column + b) comes from the channels of phase (a, b); bias: [channel];
     to_rgb: [3, channel]; rgb: float32 [height, width, 3], to which the colours are added. `keep` False
-    leaves `out` (whose size still counts) alone: only colours are wanted.
+    leaves `out` alone: only colours are wanted.
     """
     channels, width = bias.shape[0], rgb.shape[1]
     phases = 1 if m.shape[2] == channels else 2
     across = width // (TILE * phases)
     coloured = to_rgb.shape[1] == channels
-    one = np.empty(PATCH * PATCH * LANES, np.float32)
-    two = np.empty(PATCH * PATCH * LANES, np.float32)
-    seen = np.empty(TILE * TILE * 3 * LANES, np.float32)
+    seen = np.empty((TILE * TILE * 3, LANES), np.float32)
+    lanes, weights, weight = seen.ctypes.data, to_rgb.ctypes.data, to_rgb.strides[0]
+    row, column = phases * out.strides[0], phases * out.strides[1]
+    step, size = m.strides[0], m.itemsize
     for tile in range(m.shape[1]):
         top = TILE * (first_row + tile // across)
         left = TILE * (tile % across)
         seen[:] = ZERO
+        source = m[0, tile].ctypes.data
         for start in range(0, m.shape[2], LANES):
             phase, block = start // channels, start % channels
-            a, b = phase // phases, phase % phases
-            for k in range(PATCH * PATCH):
-                for c in range(LANES):
-                    one[k * LANES + c] = bfloat_to_float(m[k, tile, start + c])
-            for i in range(PATCH):
-                _synthesise(one, two, i * PATCH * LANES, LANES)
-            for j in range(TILE):
-                _synthesise(two, one, j * LANES, PATCH * LANES)
-            for i in range(TILE):
-                for j in range(TILE):
-                    row, column = phases * (top + i) + a, phases * (left + j) + b
-                    k = (i * PATCH + j) * LANES
-                    for c in range(LANES):
-                        y = one[k + c] + bias[block + c]
-                        y = max(y, SLOPE * y) * GAIN
-                        one[k + c] = min(max(y, -clamp), clamp)
-                    if keep:
-                        for c in range(LANES):
-                            out[row, column, block + c] = float_to_bfloat(one[k + c])
-                    if coloured:
-                        place = (i * TILE + j) * 3 * LANES
-                        for c in range(LANES):
-                            y = one[k + c]
-                            seen[place + c] += y * to_rgb[0, block + c]
-                            seen[place + LANES + c] += y * to_rgb[1, block + c]
-                            seen[place + 2 * LANES + c] += y * to_rgb[2, block + c]
+            into = 0
+            if keep:
+                into = out[phases * top + phase // phases, phases * left + phase % phases].ctypes.data
+            at, from_, into = source + size * start, bias.ctypes.data + 4 * block, into + 2 * block
+            colours = weights + 4 * block
+            if size == 2:
+                if not coloured:
+                    keep_half(at, step, from_, clamp, into, row, column, 0, 0, 0)
+                elif keep:
+                    keep_colour_half(at, step, from_, clamp, into, row, column, colours, weight, lanes)
+                else:
+                    colour_half(at, step, from_, clamp, 0, 0, 0, colours, weight, lanes)
+            elif not coloured:
+                keep_whole(at, step, from_, clamp, into, row, column, 0, 0, 0)
+            elif keep:
+                keep_colour_whole(at, step, from_, clamp, into, row, column, colours, weight, lanes)
+            else:
+                colour_whole(at, step, from_, clamp, 0, 0, 0, colours, weight, lanes)
         if coloured:
             for k in range(TILE * TILE * 3):
                 total = ZERO
                 for c in range(LANES):
-                    total += seen[k * LANES + c]
+                    total += seen[k, c]
                 rgb[top + k // (3 * TILE), left + k // 3 % TILE, k % 3] += total

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from mien.core.camera import Rays
+from mien.core.compiled import has_numba, in_pieces
 from mien.generator.eg3d.fast.config import FastConfig
-from mien.generator.eg3d.fast.pieces import in_pieces
 from mien.generator.eg3d.fast.rays.base import Field, RayCast, finished, occupied
-from mien.generator.eg3d.fast.support import has_numba
 from mien.generator.eg3d.fast.tables import DecoderLayers, HiddenTables, lattice_tables
 from mien.generator.eg3d.render import RenderingConfig, coarse_distances
+from mien.morphable.warp import HeadWarp
 
 PIECE_RAYS, PIECE_SLABS = 512, 8
 HALF_LIMIT = 6e4
@@ -49,8 +49,16 @@ class CompiledRays:
         occupancy = occupied(torch.from_numpy(density), tables.limit, rendering, config)
         return Field(replace(tables, values=tables.values.half()), layers, occupancy)
 
-    def cast(self, field: Field, rays: Rays, rendering: RenderingConfig, config: FastConfig) -> RayCast:
+    def cast(
+        self,
+        field: Field,
+        rays: Rays,
+        rendering: RenderingConfig,
+        config: FastConfig,
+        warp: HeadWarp | None = None,
+    ) -> RayCast:
         """One loop per ray, on all of torch's threads."""
+        from mien.generator.eg3d.fast.kernels.carry import described
         from mien.generator.eg3d.fast.kernels.rays import march_rays
 
         count = len(rays.origins)
@@ -67,12 +75,13 @@ class CompiledRays:
         )  # fmt: skip
         origins, directions, distances = _array(rays.origins), _array(rays.directions), _array(t)
         colour = (_array(layers.rgb.T), _array(layers.rgb_bias))
+        carried = described(warp)
         cells = field.occupancy.cells.numpy().view(np.uint8)
 
         def some(first: int) -> None:
             march_rays(
-                first, min(first + PIECE_RAYS, count), origins, directions, distances, fine, lookup,
-                colour, cells, np.float32(tables.limit), np.float32(config.stop_transmittance),
+                first, min(first + PIECE_RAYS, count), origins, directions, distances, fine, carried,
+                lookup, colour, cells, np.float32(tables.limit), np.float32(config.stop_transmittance),
                 np.float32(config.least_share), np.float32(config.decoded_together),
                 seen.numpy(), sums.numpy(), used.numpy(),
             )  # fmt: skip

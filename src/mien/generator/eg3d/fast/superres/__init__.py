@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+import torch
 from torch import Tensor
 
 from mien.generator.eg3d.fast.config import SuperResEngineName
@@ -18,6 +19,7 @@ SUPERRES_ENGINES: Final[dict[SuperResEngineName, Callable[[HybridSuperRes, Tenso
     "cached": CachedSuperRes,
     "half": lambda network, w: CachedSuperRes(network, w, dtype=half_type(w.device)),
     "winograd": WinogradSuperRes,
+    "winograd32": lambda network, w: WinogradSuperRes(network, w, products=torch.float32),
 }
 
 
@@ -28,7 +30,7 @@ def choose_superres(name: SuperResEngineName, network: HybridSuperRes) -> SuperR
     if network.config.noise == "random":
         return "plain"
     if WinogradSuperRes.supports(network):
-        return "winograd"
+        return "winograd" if fast_bfloat16() else "winograd32"
     device = next(network.parameters()).device
     return "half" if device.type != "cpu" or fast_bfloat16() else "cached"
 

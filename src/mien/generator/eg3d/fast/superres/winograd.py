@@ -1,4 +1,4 @@
-"""Winograd's convolution F(4x4, 3x3) with bfloat16 products: a quarter of the multiplications.
+"""Winograd's convolution F(4x4, 3x3): a quarter of the multiplications, in bfloat16 or float32.
 
 Maps go through in strips that stay in the cache: transform (compiled), 36 matrix products (torch), inverse
 transform with bias, activation and projection to RGB (compiled). The last maps are never written at all.
@@ -14,9 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mien.generator.eg3d.fast.pieces import in_pieces
+from mien.core.compiled import has_numba, in_pieces
 from mien.generator.eg3d.fast.superres.base import StyledBlock, StyledLayer, phase_weights, styled_blocks
-from mien.generator.eg3d.fast.support import fast_bfloat16, has_numba
 from mien.generator.eg3d.superres import HybridSuperRes
 from mien.generator.eg3d.superres.base import RGB
 from mien.generator.stylegan2.layers import limited
@@ -36,7 +35,7 @@ class TileWeights:
     """A layer's weights in Winograd's domain."""
 
     weight: Float[Tensor, "36 inputs outputs"]
-    """bfloat16; the outputs of an enlarging layer are those of its four phases."""
+    """In the number format of the products; an enlarging layer's outputs are its four phases'."""
     bias: np.ndarray  # float32 [channel]
     clamp: float
     scale: int
@@ -46,17 +45,21 @@ class TileWeights:
 class WinogradSuperRes:
     """The engine. Needs numba, a processor, and a network without noise."""
 
-    def __init__(self, network: HybridSuperRes, w: Float[Tensor, "1 w"]) -> None:
+    def __init__(
+        self, network: HybridSuperRes, w: Float[Tensor, "1 w"], *, products: torch.dtype = torch.bfloat16
+    ) -> None:
         self.network = network
         self.blocks = styled_blocks(network, w)
-        self.layers = [(tile_weights(b.conv0), tile_weights(b.conv1)) for b in self.blocks]
+        self.layers = [
+            (tile_weights(b.conv0, products), tile_weights(b.conv1, products)) for b in self.blocks
+        ]
         self.projections = [np.ascontiguousarray(b.rgb[:, :, 0, 0].detach().numpy()) for b in self.blocks]
 
     @staticmethod
     def supports(network: HybridSuperRes) -> bool:
-        """Whether numba is there, the processor multiplies bfloat16, and there is no noise."""
+        """Whether numba is there, the numbers are a processor's, and there is no noise."""
         on_cpu = next(network.parameters()).device.type == "cpu"
-        return has_numba() and on_cpu and fast_bfloat16() and network.config.noise == "none"
+        return has_numba() and on_cpu and network.config.noise == "none"
 
     def __call__(self, features: Float[Tensor, "1 feature height width"]) -> Float[Tensor, "1 3 side side"]:
         """See `SuperResEngine`."""
@@ -77,7 +80,7 @@ def _added(image: Tensor, rgb: np.ndarray, block: StyledBlock) -> Tensor:
     return seen + (image if block.image_kernel is None else enlarge(image, block.image_kernel))
 
 
-def tile_weights(layer: StyledLayer) -> TileWeights:
+def tile_weights(layer: StyledLayer, products: torch.dtype) -> TileWeights:
     """Weights of a layer in Winograd's domain."""
     weight, scale = layer.weight, 1
     if layer.kernel is not None:
@@ -87,7 +90,7 @@ def tile_weights(layer: StyledLayer) -> TileWeights:
     tiles = torch.einsum("bj,aocj->abco", g, torch.einsum("ai,ocij->aocj", g, weight))
     clamp = UNLIMITED if layer.clamp is None else layer.clamp
     bias = np.ascontiguousarray(layer.bias.detach().float().numpy())
-    return TileWeights(tiles.flatten(0, 1).bfloat16().contiguous(), bias, clamp, scale)
+    return TileWeights(tiles.flatten(0, 1).to(products).contiguous(), bias, clamp, scale)
 
 
 def weight_transform() -> Float[Tensor, "6 3"]:
@@ -119,11 +122,12 @@ def convolve_tiles(
     def strip(first: int) -> None:
         tiles = min(rows, down - first) * across
         shapes = ((POINTS, tiles, inputs), (POINTS, tiles, outputs))
-        with _borrowed(shapes[0]) as patches, _borrowed(shapes[1]) as products:
-            analyse_tiles(maps, first, bits_of(patches))
+        kind = layer.weight.dtype
+        with _borrowed(shapes[0], kind) as patches, _borrowed(shapes[1], kind) as products:
+            analyse_tiles(maps, first, _raw(patches))
             torch.bmm(patches, layer.weight, out=products)
             synthesise_tiles(
-                bits_of(products), first, layer.bias, np.float32(layer.clamp), to_rgb, out, rgb, keep
+                _raw(products), first, layer.bias, np.float32(layer.clamp), to_rgb, out, rgb, keep
             )
 
     in_pieces(strip, range(0, down, rows))
@@ -131,15 +135,15 @@ def convolve_tiles(
 
 
 @contextmanager
-def _borrowed(shape: tuple[int, int, int]) -> Iterator[Tensor]:
-    """A bfloat16 tensor in memory that is kept: fresh pages cost more than what is written in them."""
-    size = shape[0] * shape[1] * shape[2]
+def _borrowed(shape: tuple[int, int, int], kind: torch.dtype) -> Iterator[Tensor]:
+    """A tensor in memory that is kept: fresh pages cost more than what is written in them."""
+    size = shape[0] * shape[1] * shape[2] * kind.itemsize
     with _lock:
         kept = next((_free.pop(i) for i, x in enumerate(_free) if size <= len(x) <= 2 * size), None)
     if kept is None:
-        kept = torch.empty(size, dtype=torch.bfloat16)
+        kept = torch.empty(size, dtype=torch.uint8)
     try:
-        yield kept[:size].view(shape)
+        yield kept[:size].view(kind).view(shape)
     finally:
         with _lock:
             _free.append(kept)
@@ -149,6 +153,11 @@ def _borrowed(shape: tuple[int, int, int]) -> Iterator[Tensor]:
 def to_bits(x: Tensor) -> np.ndarray:
     """The bits of a tensor as bfloat16."""
     return bits_of(x.bfloat16().contiguous())
+
+
+def _raw(x: Tensor) -> np.ndarray:
+    """float32 numbers, or the bits of bfloat16."""
+    return bits_of(x) if x.dtype == torch.bfloat16 else x.numpy()
 
 
 def bits_of(x: Tensor) -> np.ndarray:

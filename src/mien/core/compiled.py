@@ -1,10 +1,16 @@
-"""Work in pieces, on as many threads as torch would use for one piece."""
+"""Whether compiled kernels can be used, and work for them in pieces, on as many threads as torch has."""
 
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 
 import torch
 
 from mien.core.parallel import ordered
+
+
+def has_numba() -> bool:
+    """Whether compiled kernels can be used."""
+    return find_spec("numba") is not None
 
 
 def in_pieces(function: Callable[[int], object], starts: Iterable[int]) -> None:

@@ -1,0 +1,1 @@
+"""Compiled loops of the head model. Imported only where numba is."""
