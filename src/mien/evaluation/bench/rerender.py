@@ -20,7 +20,7 @@ from mien.animation.viewer import FittedFace, Seen
 from mien.evaluation.bench.frames import turned_camera
 from mien.evaluation.bench.subjects import Pose, mesh_pose
 from mien.generator.planes import lookup
-from mien.inversion.residual import borrow_from_mirror, fill_chart, island_rows, splat
+from mien.generator.texels import borrow_from_mirror, fill_chart, island_rows, splat
 from mien.morphable.model import MorphableModel
 from mien.morphable.raster import Hits, RayScene, interpolate, interpolate_corners, vertex_normals
 from mien.tracking.colors import foreground_colors
