@@ -64,3 +64,13 @@ def test_texels_cover_the_cylinder_below(size: int) -> None:
     edge = torch.tensor([[0.0, x] for x in (v[rows][0] - 1 / size, v[rows][-1] + 1 / size)])
     low, high = chart.unchart_uv(edge)[:, 1].tolist()
     assert area[rows].sum() == pytest.approx(2 * np.pi * chart.ARC_RADIUS * (high - low), rel=0.02)
+
+
+@pytest.mark.parametrize("depth", [1e-9, 1e-30, 200.0])
+def test_next_to_nothing_and_very_much_are_borne(depth: float) -> None:
+    places, area = layer(0.05, depth)
+    below, area_below = layer(0.01, 1.0)
+    rgb = np.tile(RED, (2 * len(places), 1))
+    out = hair_maps(np.concatenate([places, below]), np.concatenate([area, area_below]), rgb, SIZE)
+    assert np.isfinite(out.height).all()
+    np.testing.assert_allclose(out.rgb[..., 0], 1, rtol=1e-3)

@@ -81,6 +81,9 @@ def _absorb(depth, outer, low, step, height, opacity):
                 if d <= 0:
                     continue
                 taken = through * (np.float32(1) - np.exp(-d))
+                if taken <= 0:  # too little for the arithmetic, or nothing gets here any more
+                    depth[y, x, k] = 0
+                    continue
                 if not found and np.float32(1) - through + taken >= outer * lost:
                     inside = (outer * lost - (np.float32(1) - through)) / taken
                     height[y, x] = low + step * (np.float32(k + 1) - inside)
