@@ -10,7 +10,7 @@ from mien.morphable.model import MorphableModel
 from mien.morphable.raster import vertex_normals
 from mien.training.procedural.factors import Sex
 from mien.training.procedural.strands.base import StrandKind, Strands, join
-from mien.training.procedural.strands.melanin import hair_albedo
+from mien.training.procedural.strands.hair import greying
 from mien.training.procedural.strands.skull import face_pool
 
 UPPER: Final = ((107, 66, 105, 63, 70), (336, 296, 334, 293, 300))
@@ -130,9 +130,8 @@ def _hairs(
     flat = np.cos(turn)[..., None] * out[:, None] + np.sin(turn)[..., None] * up[:, None]
     rise = (0.32 - 0.45 * s)[None, :, None] * normal[:, None]
     points = root[:, None] + np.cumsum(np.concatenate([np.zeros((n, 1, 3)), ((flat + rise) * step)[:, :-1]], 1), 1)
-    grey = rng.uniform(size=n) < look.greyness
     depth = np.exp(rng.normal(0, 0.2, n))
-    albedo = hair_albedo(np.where(grey, 0.015, look.eumelanin) * depth, np.where(grey, 0, look.pheomelanin) * depth)
+    albedo = greying(look.eumelanin * depth, look.pheomelanin * depth, np.full(n, look.greyness), rng)
     width = (0.00042 * rng.uniform(0.8, 1.3, n)).astype(np.float32)
     kind = np.full(n, StrandKind.BROW, np.uint8)
     return Strands(np.ascontiguousarray(points, dtype=np.float32), width, albedo, kind, roots)

@@ -85,7 +85,7 @@ def grow(
             near = np.exp(-over / LOOSE)
             into = (wx * g[1] + wy * g[2] + wz * g[3]) * near
             if into > zero:
-                into *= np.float32(0.6)
+                into *= min(np.float32(0.2) + np.float32(3) * cling_to[s], one)
             cling = into + cling_to[s] * min(over / LOOSE, one)
             wx, wy, wz = wx - cling * g[1], wy - cling * g[2], wz - cling * g[3]
             blend = one - keep

@@ -71,7 +71,8 @@ def grown(plan: Plan, field: DistanceField, rng: np.random.Generator) -> np.ndar
     if plan.wave.any():
         phase = 6.28 * ((fine * 0.618) % 1 * (1 - plan.wave_order) * 3 + (coarse * 0.618) % 1 * plan.wave_order)
         phase = phase + rng.normal(0, 0.5 * (1 - plan.wave_order) + 0.1, n)
-        turns = (plan.length / plan.pitch * (1 + 0.15 * ((coarse * 0.414) % 1 - 0.5))).astype(np.float32)
+        length = np.linalg.norm(np.diff(points, axis=1), axis=-1).sum(1)
+        turns = (length / plan.pitch * (1 + 0.15 * ((coarse * 0.414) % 1 - 0.5))).astype(np.float32)
         size = (plan.wave * (1 + 0.8 * wild)).astype(np.float32)
         points = _with(kernels.wave, points, size, turns, phase.astype(np.float32),
                        np.float32(plan.flatness), np.float32(plan.ramp))  # fmt: skip
@@ -108,10 +109,19 @@ def strand_colours(look: HairLook, roots: np.ndarray, rng: np.random.Generator) 
     patches = 0.12 * np.sin(roots @ rng.normal(0, 70, 3)) + 0.1 * np.sin(roots @ rng.normal(0, 160, 3))
     depth = np.exp(rng.normal(0, 0.22, n) + patches)
     temples = np.clip(0.12 - roots[:, 1], 0, 0.15) * 2.5
-    grey = rng.uniform(size=n) < np.clip(look.greyness * (0.8 + temples), 0, 1)
-    eumelanin = np.where(grey, GREY_EUMELANIN, look.eumelanin) * depth
-    pheomelanin = np.where(grey, 0.002, look.pheomelanin) * depth
-    return hair_albedo(eumelanin, pheomelanin)
+    grey = np.clip(look.greyness * (0.8 + temples) + patches * min(look.greyness, 0.5), 0, 1)
+    return greying(look.eumelanin * depth, look.pheomelanin * depth, grey, rng)
+
+
+def greying(
+    eumelanin: np.ndarray, pheomelanin: np.ndarray, share: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Linear albedo float32 [S, 3] of wisps of hairs of which a share [S] has lost its melanin."""
+    n = len(share)
+    spread = 0.22 * np.sqrt(share * (1 - share)) * 2
+    mixed = np.clip(share + spread * rng.standard_normal(n), 0, 1)[:, None] * (share > 0)[:, None]
+    white = hair_albedo(np.full(n, GREY_EUMELANIN), np.full(n, 0.004))
+    return np.asarray(hair_albedo(eumelanin, pheomelanin) * (1 - mixed) + white * mixed, dtype=np.float32)
 
 
 def _chosen(pool: Pool, which: np.ndarray) -> Pool:

@@ -125,9 +125,9 @@ def draw_melanin(skin: float, rng: np.random.Generator) -> tuple[float, float]:
     """Eumelanin and pheomelanin of hair for skin's melanin 0..1: fair and red hair go with fair skin."""
     fair = max(1 - 2.2 * skin, 0.0)
     kind = rng.uniform()
-    if kind < 0.07 * fair + 0.01:  # red
+    if kind < 0.07 * fair + 0.004:  # red
         return float(rng.uniform(0.03, 0.25)), float(rng.uniform(0.35, 0.9))
-    if kind < 0.36 * fair + 0.05:  # blond, born or dyed
+    if kind < 0.36 * fair + 0.012:  # blond, born or dyed
         return float(np.exp(rng.uniform(np.log(0.02), np.log(0.16)))), float(rng.uniform(0.02, 0.10))
     dark = 0.25 + 1.2 * skin
     return float(np.clip(dark * np.exp(rng.normal(0, 0.6)), 0.12, 4)), float(rng.uniform(0.0, 0.12))
