@@ -104,7 +104,7 @@ def _put_glasses_on(
     scene: Scene, hits: StrandHits, camera: Camera, light: Light, shadows: Shadows, linear: np.ndarray,
     cover: np.ndarray,
 ) -> list[GlassesSamples]:  # fmt: skip
-    """Draw glasses over samples [S * S, 3] and their cover [S * S, 1]; what of them is a surface of its own."""
+    """Draw glasses over samples [S * S, 3] and their cover [S * S, 1]; give those that are surfaces."""
     mesh, side = scene.sitter.glasses, hits.index.shape[0]
     if mesh is None:
         return []
@@ -141,6 +141,7 @@ def _geometry(scene: Scene, camera: Camera, size_px: int, before: list[FrontPixe
     )
     xyz, off = _spread(front, front.xyz, count), np.zeros(count, bool)
     off[front.sample] = front.face >= len(scene.body.faces)
+    semantic[off] = Semantic.CLOTHES
     for part in before:
         pixel, behind = part.pixel, body_depth[part.pixel]
         depth[pixel] = np.minimum(part.distance, np.where(depth[pixel] > 0, depth[pixel], np.inf))
