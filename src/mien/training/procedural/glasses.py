@@ -17,6 +17,8 @@ TUBE_SIDES: Final = 6
 ARM_POINTS: Final = 14
 EYE_RINGS: Final = ((33, 133, 159, 145), (263, 362, 386, 374))
 BRIDGE_LANDMARK: Final = 6
+TEMPLES: Final = (127, 356)
+"""Where the face ends before the ears: right and left."""
 OUTLINE: Final[dict[GlassesShape, tuple[float, float, float, float]]] = {
     "round": (2.0, 23.0, 22.0, 0.0), "rectangular": (4.5, 26.0, 17.0, 0.0), "cat_eye": (2.8, 26.0, 19.0, 0.28),
     "aviator": (2.5, 28.0, 24.0, -0.12), "half_rim": (3.6, 26.0, 16.5, 0.0),
@@ -70,7 +72,9 @@ class GlassesMesh:
     """bool [F]."""
 
 
-def draw_glasses(rng: np.random.Generator, *, age: float = 40.0, odds: float | None = None) -> GlassesLook | None:
+def draw_glasses(
+    rng: np.random.Generator, *, age: float = 40.0, odds: float | None = None
+) -> GlassesLook | None:
     """Glasses or none; older people (age in years) wear them more often unless the odds are given."""
     worn = odds if odds is not None else 0.12 + 0.28 * float(np.clip((age - 20) / 50, 0, 1))
     return glasses_of(SHAPES[rng.integers(len(SHAPES))], rng) if rng.uniform() < worn else None
@@ -89,7 +93,7 @@ def glasses_of(shape: GlassesShape, rng: np.random.Generator) -> GlassesLook:
     tint = tints[rng.integers(3)] if dark else (0.97, 0.985, 0.98)
     return GlassesLook(
         shape=shape,
-        size=float(rng.uniform(0.92, 1.08)),
+        size=float(rng.uniform(0.98, 1.16)),
         thickness=float(rng.uniform(1.1, 1.7) if metal else rng.uniform(2.4, 4.6)) * MM,
         metal=metal,
         colour=(float(colour[0]), float(colour[1]), float(colour[2])),
@@ -110,13 +114,17 @@ def glasses_mesh(model: MorphableModel, vertices_neutral: np.ndarray, look: Glas
         side = float(np.sign(eye[0]))
         rim = _rim(look, eye, bridge, marks, side)
         solid = rim if look.shape != "half_rim" else rim[: RIM_POINTS // 2 + 1]
-        parts.append((*_tube(solid, look.thickness, closed=look.shape != "half_rim", deep=not look.metal), False))
+        parts.append(
+            (*_tube(solid, look.thickness, closed=look.shape != "half_rim", deep=not look.metal), False)
+        )
         parts.append((*_lens(rim), True))
         hinges.append(_hinge(rim, side))
     parts.append((*_tube(_bridge(look, eyes, bridge, marks), look.thickness * 0.9, closed=False), False))
     for hinge in hinges:
-        arm = _arm(model, vertices_neutral, hinge, look)
-        parts.append((*_tube(arm, look.thickness * 0.9, closed=False, tall=1.0 if look.metal else 1.5), False))
+        arm = _arm(model, vertices_neutral, marks, hinge, look)
+        parts.append(
+            (*_tube(arm, look.thickness * 0.9, closed=False, tall=1.0 if look.metal else 1.5), False)
+        )
     return _assembled(parts, look)
 
 
@@ -131,7 +139,9 @@ def _plane_z(bridge: np.ndarray, marks: np.ndarray, look: GlassesLook) -> float:
     return float(max(bridge[2] + 0.3 * look.thickness, brow + 0.004) + 0.002)
 
 
-def _rim(look: GlassesLook, eye: np.ndarray, bridge: np.ndarray, marks: np.ndarray, side: float) -> np.ndarray:
+def _rim(
+    look: GlassesLook, eye: np.ndarray, bridge: np.ndarray, marks: np.ndarray, side: float
+) -> np.ndarray:
     """A lens' outline [RIM_POINTS, 3]: starts at the outer end and runs over the top to the inner end."""
     power, *_, lift = OUTLINE[look.shape]
     a, b = _half_sizes(look)
@@ -166,18 +176,19 @@ def _bridge(look: GlassesLook, eyes: list[np.ndarray], bridge: np.ndarray, marks
     return np.asarray(ends[0] * (1 - t) + ends[1] * t + bow)
 
 
-def _arm(model: MorphableModel, vertices: np.ndarray, hinge: np.ndarray, look: GlassesLook) -> np.ndarray:
+def _arm(
+    model: MorphableModel, vertices: np.ndarray, marks: np.ndarray, hinge: np.ndarray, look: GlassesLook
+) -> np.ndarray:
     """From the hinge back over the ear's root and down behind it [ARM_POINTS, 3]."""
     side = float(np.sign(hinge[0]))
     ear = vertices[np.unique(model.faces_np[region_faces(model)["ears"].numpy()])]
     ear = ear[np.sign(ear[:, 0]) == side]
-    top = ear[np.argmax(ear[:, 1])]
-    near = vertices[np.abs(vertices[:, 1] - hinge[1]) < 0.03]
-    wide = np.abs(near[(near[:, 2] > top[2] + 0.02) & (np.abs(near[:, 0]) < 0.2), 0]).max() + 0.004
-    reach = max(abs(hinge[0]) + 0.004, wide)
-    corner = np.array([side * reach, hinge[1], hinge[2] - 0.012])
-    rest = np.array([side * (abs(top[0]) - 0.008), top[1] + 0.003, top[2] - 0.005])
-    tip = np.array([side * (abs(top[0]) - 0.018), top[1] - 0.055, top[2] - 0.045])
+    temple = marks[TEMPLES[0 if side < 0 else 1]]
+    reach = max(abs(hinge[0]) + 0.003, abs(temple[0]) - 0.004)
+    corner = np.array([side * reach, hinge[1], hinge[2] - 0.014])
+    beside = abs(temple[0]) + 0.5 * look.thickness + 0.002
+    rest = np.array([side * beside, ear[:, 1].max() - 0.004, temple[2] - 0.05])
+    tip = rest + [0.0, -0.05, -0.04]
     half = ARM_POINTS - 5
     t = np.linspace(0, 1, half)[:, None]
     straight = corner * (1 - t) + rest * t
@@ -221,7 +232,10 @@ def _lens(rim: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     faces = [np.stack([0 * k, 1 + k, 1 + after], 1)]
     for r in range(2):
         low, high = 1 + r * n, 1 + (r + 1) * n
-        faces += [np.stack([low + k, high + k, low + after], 1), np.stack([low + after, high + k, high + after], 1)]
+        faces += [
+            np.stack([low + k, high + k, low + after], 1),
+            np.stack([low + after, high + k, high + after], 1),
+        ]
     return vertices, np.concatenate(faces)
 
 

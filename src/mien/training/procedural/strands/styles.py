@@ -112,7 +112,7 @@ def curly(plan: Plan, look: HairLook, rng: np.random.Generator) -> None:
     plan.open_x[:] = 0.085
     plan.locks[:] = 0.85
     plan.wave = (0.0055 + 0.006 * (1 - look.curl)) * _random(rng, 0.8, 1.2, n)
-    plan.pitch, plan.flatness, plan.ramp, plan.wave_order = 0.032 + 0.03 * (1 - look.curl), 0.9, 0.12, 0.93
+    plan.pitch, plan.flatness, plan.ramp, plan.wave_order = 0.032 + 0.03 * (1 - look.curl), 0.9, 0.12, 0.96
     plan.points, plan.strands_per_lock = 26, 26
 
 
@@ -176,9 +176,9 @@ def long_wavy(plan: Plan, look: HairLook, rng: np.random.Generator) -> None:
     long_straight(plan, look, rng)
     n = len(plan.xyz)
     plan.wave = (0.007 + 0.012 * look.curl) * _random(rng, 0.8, 1.2, n)
-    plan.pitch, plan.flatness, plan.ramp, plan.wave_order = 0.085 + 0.06 * (1 - look.curl), 0.65, 0.45, 0.95
-    plan.layer += 0.008
-    plan.locks[:] = 0.85
+    plan.pitch, plan.flatness, plan.ramp, plan.wave_order = 0.085 + 0.06 * (1 - look.curl), 0.65, 0.4, 0.985
+    plan.layer += 0.006
+    plan.locks[:] = 0.95
     plan.points, plan.strands_per_lock = 32, 40
 
 
