@@ -18,6 +18,7 @@ from mien.training.procedural.factors import (
     Shape,
     SkinLook,
 )
+from mien.training.procedural.glasses import GlassesLook, draw_glasses
 from mien.training.procedural.light import Light
 from mien.training.procedural.lighting import LUMA, draw_light
 from mien.training.procedural.shape import draw_shape
@@ -47,6 +48,7 @@ class Person:
     beard: BeardLook
     brows: BrowLook
     lashes: LashLook
+    glasses: GlassesLook | None
     light: Light
     seed: int
     """Of the spots, lines and threads that no factor names."""
@@ -73,8 +75,9 @@ class Person:
                     out |= {f"{name}.{field.name}.{c}": float(x) for c, x in zip("rgb", value, strict=True)}
                 else:
                     out[f"{name}.{field.name}"] = value if isinstance(value, str) else float(value)
+        worn = self.glasses.labels() if self.glasses else {"glasses.shape": "none"}
         strands = (self.hair, self.beard, self.brows, self.lashes)
-        return out | {k: _plain(v) for look in strands for k, v in look.labels().items()}
+        return out | {k: _plain(v) for look in strands for k, v in look.labels().items()} | worn
 
 
 def _plain(value: float | str) -> float | str:
@@ -110,6 +113,7 @@ def draw_person(model: MorphableModel, rng: np.random.Generator) -> Person:
             rng=rng,
         ),
         lashes=draw_lashes(sex=sex, age=age, eumelanin=hair.eumelanin, rng=rng),
+        glasses=draw_glasses(rng, age=age),
         light=draw_light(rng),
         seed=int(rng.integers(2**31)),
     )

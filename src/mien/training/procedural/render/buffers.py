@@ -41,18 +41,18 @@ def draw_layers(scene: Scene, camera: Camera, side_px: int) -> tuple[Layer, Laye
         np.full((side_px, side_px), FAR, np.float32),
     )
     body_count = len(scene.body.faces)
-    px, z = _projected(camera, scene.body.vertices, side_px)
+    px, z = projected(camera, scene.body.vertices, side_px)
     rasterise(px, z, scene.body.faces, 0, face_pushes(scene.sitter.model), NO_MASK, NO_UV, *buffers)
     eye = camera.position.numpy().astype(np.float32)
     body = _layer(scene, buffers[0], buffers[1], eye)
-    px, z = _projected(camera, scene.cloth.vertices, side_px)
+    px, z = projected(camera, scene.cloth.vertices, side_px)
     still = np.zeros(len(scene.cloth.faces), np.float32)
     mask = scene.sitter.appearance.cloth
     rasterise(px, z, scene.cloth.faces, body_count, still, mask, scene.cloth_mask_uv, *buffers)
     return body, _layer(scene, buffers[0], buffers[1], eye)
 
 
-def _projected(camera: Camera, vertices: np.ndarray, side_px: int) -> tuple[np.ndarray, np.ndarray]:
+def projected(camera: Camera, vertices: np.ndarray, side_px: int) -> tuple[np.ndarray, np.ndarray]:
     """Pixel coordinates float64 [V, 2] (pixel centres whole) and depth float64 [V]."""
     T = camera.T_world_camera.numpy().astype(np.float64)
     xyz = (vertices - T[:3, 3]) @ T[:3, :3]

@@ -26,8 +26,8 @@ SEEN_SHARE: Final = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class HairPixels:
-    """The pixels of a picture that show strands, one point each. N pixels."""
+class FrontPixels:
+    """N pixels of a picture that show something thin before the surfaces, one point each."""
 
     pixel: np.ndarray
     """int64 [N], row major."""
@@ -35,8 +35,8 @@ class HairPixels:
     """float32 [N, 3], head frame."""
     distance: np.ndarray
     """float32 [N], along the ray."""
-    tangent: np.ndarray
-    """float32 [N, 3], unit."""
+    normals: np.ndarray
+    """float32 [N, 3], unit, towards the camera; of strands across the strand."""
     semantic: np.ndarray
     """uint8 [N]."""
 
@@ -58,19 +58,25 @@ def light_strands(
     return np.asarray(shaded.reshape(-1, 3)[hits.samples])
 
 
-def hair_pixels(scene: Scene, hits: StrandHits, size_px: int, supersampling: int) -> HairPixels:
-    """Pixels of which most samples show strands; of each, the first such sample."""
+def mostly(seen: np.ndarray, size_px: int, supersampling: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels of which most samples are seen (bool [S * S samples]), and of each the first such sample."""
     n, side = supersampling, size_px * supersampling
-    seen = (hits.index >= 0).reshape(size_px, n, size_px, n)
-    pixel = np.flatnonzero(seen.mean((1, 3)) >= SEEN_SHARE)
+    seen = seen.reshape(size_px, n, size_px, n).transpose(0, 2, 1, 3).reshape(-1, n * n)
+    pixel = np.flatnonzero(seen.mean(1) >= SEEN_SHARE)
     row, column = np.divmod(pixel, size_px)
-    within = seen.transpose(0, 2, 1, 3).reshape(-1, n * n)[pixel].argmax(1)
-    sample = (row * n + within // n) * side + column * n + within % n
-    at = np.searchsorted(hits.samples, sample)
-    return HairPixels(
-        pixel,
-        hits.xyz(scene.strands)[at],
-        hits.depth.ravel()[sample],
-        hits.tangent.reshape(-1, 3)[sample],
-        MEANING_TABLE[scene.strands.kind[hits.index.ravel()[sample]]],
-    )
+    within = seen[pixel].argmax(1)
+    return pixel, (row * n + within // n) * side + column * n + within % n
+
+
+def hair_pixels(
+    scene: Scene, hits: StrandHits, camera: Camera, size_px: int, supersampling: int
+) -> FrontPixels:
+    """Pixels of which most samples show strands; of each, the first such sample."""
+    pixel, sample = mostly(hits.index.ravel() >= 0, size_px, supersampling)
+    xyz = hits.xyz(scene.strands)[np.searchsorted(hits.samples, sample)]
+    tangent = hits.tangent.reshape(-1, 3)[sample]
+    view = camera.position.numpy().astype(np.float32) - xyz
+    across = view - (view * tangent).sum(1, keepdims=True) * tangent
+    across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-6)
+    semantic = MEANING_TABLE[scene.strands.kind[hits.index.ravel()[sample]]]
+    return FrontPixels(pixel, xyz, hits.depth.ravel()[sample], across, semantic)

@@ -10,6 +10,7 @@ from mien.core.geometry import axis_angle_to_matrix
 from mien.morphable.carry import Carrier, make_carrier
 from mien.morphable.model import PARTS, MorphableModel
 from mien.training.procedural.atlas import ATLAS
+from mien.training.procedural.glasses import GlassesMesh, glasses_mesh
 from mien.training.procedural.growth import grow_strands
 from mien.training.procedural.light import Light
 from mien.training.procedural.paint.appearance import Appearance, paint_person
@@ -34,6 +35,7 @@ class Sitter:
     """int64 [G], the body's triangles under cloth."""
     strands: Strands
     """On the neutral head."""
+    glasses: GlassesMesh | None
 
     @cached_property
     def carrier(self) -> Carrier:
@@ -46,7 +48,8 @@ def make_sitter(model: MorphableModel, person: Person) -> Sitter:
     identity = torch.from_numpy(person.shape.identity)
     neutral = model.vertices(identity, torch.zeros(52)).numpy().astype(np.float32)
     painted, cloth = paint_person(model, person), cloth_faces(model, person.clothes)
-    return Sitter(model, person, painted, neutral, cloth, grow_strands(model, person, neutral))
+    glasses = glasses_mesh(model, neutral, person.glasses) if person.glasses else None
+    return Sitter(model, person, painted, neutral, cloth, grow_strands(model, person, neutral), glasses)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +104,11 @@ class Scene:
         """Shadows of the key light."""
         eyes = (PARTS.index("eye_left"), PARTS.index("eye_right"))
         solid = self.body.faces[~np.isin(self.part[: len(self.body.faces)], eyes)]
-        surfaces = cast_shadow(light.key, [(self.body.vertices, solid)])
+        meshes = [(self.body.vertices, solid)]
+        if self.sitter.glasses is not None:
+            g = self.sitter.glasses
+            meshes.append((g.vertices, np.ascontiguousarray(g.faces[g.alpha > 0.5])))
+        surfaces = cast_shadow(light.key, meshes)
         return Shadows(surfaces, StrandShadow(self.strands, light.key.direction), light.key.direction)
 
 

@@ -10,11 +10,26 @@ import torch
 from mien.core.camera import Camera
 from mien.training.procedural.light import Light
 from mien.training.procedural.render.buffers import Layer, draw_layers
-from mien.training.procedural.render.hairs import HairPixels, hair_pixels, light_strands, strand_hits
+from mien.training.procedural.render.hairs import (
+    FrontPixels,
+    hair_pixels,
+    light_strands,
+    mostly,
+    strand_hits,
+)
 from mien.training.procedural.render.scene import Scene
 from mien.training.procedural.render.shadow import Shadows
+from mien.training.procedural.render.spectacles import (
+    DARK,
+    GlassesSamples,
+    draw_glasses_part,
+    frame_radiance,
+    through_lenses,
+)
 from mien.training.procedural.render.surfaces import semantic_at, shade_layer
 from mien.training.procedural.response import CLEAN, Response, photograph
+from mien.training.procedural.semantics import Semantic
+from mien.training.procedural.strands.raster import StrandHits
 
 ON_SKIN: Final = 0.006
 """Strands nearer than this to the skin behind them count as painted on it, EG3D units (3 mm)."""
@@ -72,16 +87,51 @@ def render_view(
     linear[front.sample], received[front.sample], cover[front.sample] = shaded.radiance, shaded.irradiance, 1
     hits = strand_hits(scene, front, camera, side)
     linear[hits.samples], cover[hits.samples] = light_strands(scene, hits, light, camera, shadows), 1
+    worn = _put_glasses_on(scene, hits, camera, light, shadows, linear, cover)
     linear, cover, received = (_shrunk(t, size_px, supersampling) for t in (linear, cover, received))
     rgb = photograph(linear / np.maximum(cover, 1e-3), response, rng) * cover
-    geometry = _geometry(scene, camera, size_px, hair_pixels(scene, hits, size_px, supersampling))
+    before = [
+        hair_pixels(scene, hits, camera, size_px, supersampling),
+        *_glasses_pixels(worn, size_px, supersampling),
+    ]
+    geometry = _geometry(scene, camera, size_px, before)
     return ProceduralView(
         camera, light, linear, rgb.astype(np.float32), cover[..., 0], irradiance=received, **geometry
     )
 
 
-def _geometry(scene: Scene, camera: Camera, size_px: int, hair: HairPixels) -> dict[str, np.ndarray]:
-    """What the rays through the pixels' middles meet; hair is where most of a pixel is hair."""
+def _put_glasses_on(
+    scene: Scene, hits: StrandHits, camera: Camera, light: Light, shadows: Shadows, linear: np.ndarray,
+    cover: np.ndarray,
+) -> list[GlassesSamples]:  # fmt: skip
+    """Draw glasses over samples [S * S, 3] and their cover [S * S, 1]; give those that are surfaces."""
+    mesh, side = scene.sitter.glasses, hits.index.shape[0]
+    if mesh is None:
+        return []
+    lens = draw_glasses_part(mesh, camera, side, lenses=True).before(hits.depth.ravel())
+    linear[lens.sample] = through_lenses(mesh, lens, light, shadows, linear[lens.sample])
+    cover[lens.sample, 0] = np.maximum(cover[lens.sample, 0], mesh.alpha[lens.face])
+    frame = draw_glasses_part(mesh, camera, side, lenses=False).before(hits.depth.ravel())
+    linear[frame.sample], cover[frame.sample] = frame_radiance(mesh, frame, light, shadows), 1
+    dark = bool(len(lens.face)) and mesh.alpha[lens.face[0]] > DARK
+    return [lens, frame] if dark else [frame]
+
+
+def _glasses_pixels(worn: list[GlassesSamples], size_px: int, supersampling: int) -> list[FrontPixels]:
+    """Frame and dark lenses as pixels."""
+    out = []
+    for part, kind in zip(worn[::-1], (Semantic.GLASSES, Semantic.LENS), strict=False):
+        seen = np.zeros((size_px * supersampling) ** 2, bool)
+        seen[part.sample] = True
+        pixel, sample = mostly(seen, size_px, supersampling)
+        at = np.searchsorted(part.sample, sample)
+        meaning = np.full(len(pixel), kind, np.uint8)
+        out.append(FrontPixels(pixel, part.xyz[at], part.distance[at], part.normals[at], meaning))
+    return out[::-1]
+
+
+def _geometry(scene: Scene, camera: Camera, size_px: int, before: list[FrontPixels]) -> dict[str, np.ndarray]:
+    """What the rays through the pixels' middles meet; thin things are where most of a pixel shows them."""
     body, front = draw_layers(scene, camera, size_px)
     count = size_px * size_px
     depth, normals = _spread(front, front.distance, count), _spread(front, front.normals, count)
@@ -91,10 +141,12 @@ def _geometry(scene: Scene, camera: Camera, size_px: int, hair: HairPixels) -> d
     )
     xyz, off = _spread(front, front.xyz, count), np.zeros(count, bool)
     off[front.sample] = front.face >= len(scene.body.faces)
-    depth[hair.pixel], normals[hair.pixel] = hair.distance, _facing(hair, camera)
-    semantic[hair.pixel], xyz[hair.pixel] = hair.semantic, hair.xyz
-    behind = body_depth[hair.pixel]
-    off[hair.pixel] = (behind == 0) | (behind - hair.distance > ON_SKIN)
+    semantic[off] = Semantic.CLOTHES
+    for part in before:
+        pixel, behind = part.pixel, body_depth[part.pixel]
+        depth[pixel] = np.minimum(part.distance, np.where(depth[pixel] > 0, depth[pixel], np.inf))
+        normals[pixel], semantic[pixel], xyz[pixel] = part.normals, part.semantic, part.xyz
+        off[pixel] = (behind == 0) | (behind - part.distance > ON_SKIN)
     planes = np.zeros((count, 3), np.float32)
     if off.any():
         planes[off] = scene.sitter.carrier.to_planes(torch.from_numpy(xyz[off])).numpy()
@@ -108,13 +160,6 @@ def _geometry(scene: Scene, camera: Camera, size_px: int, hair: HairPixels) -> d
         "off_planes": planes,
     }
     return {name: t.reshape(size_px, size_px, *t.shape[1:]) for name, t in flat.items()}
-
-
-def _facing(hair: HairPixels, camera: Camera) -> np.ndarray:
-    """Unit normals [N, 3] of strands: towards the camera, across the strand."""
-    view = camera.position.numpy().astype(np.float32) - hair.xyz
-    normal = view - (view * hair.tangent).sum(1, keepdims=True) * hair.tangent
-    return np.asarray(normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6))
 
 
 def _spread(layer: Layer, values: np.ndarray, count: int) -> np.ndarray:

@@ -13,9 +13,8 @@ from mien.morphable.regions import inside_polygon, landmark_uv
 from mien.training.procedural.factors import Sex
 from mien.training.procedural.strands import growth_kernels as kernels
 from mien.training.procedural.strands.base import StrandKind, Strands, no_strands
-from mien.training.procedural.strands.hair import carried
+from mien.training.procedural.strands.hair import carried, greying
 from mien.training.procedural.strands.looks import HairLook
-from mien.training.procedural.strands.melanin import hair_albedo
 from mien.training.procedural.strands.skull import Pool, distance_field, face_pool
 
 BeardFamily = Literal["none", "stubble", "moustache", "goatee", "short_full", "long_full"]
@@ -145,10 +144,10 @@ def grow_beard(
                  pool.height[which])  # fmt: skip
     points, width = _styled(model, look, roots, _places(model).moustache[which] > 0, rng)
     n = len(points)
-    grey = rng.uniform(size=n) < np.clip(look.greyness * (1 + 2 * (np.abs(roots.xyz[:, 0]) < 0.05) - 0.6), 0, 1)
+    middle = np.exp(-((roots.xyz[:, 0] / 0.06) ** 2))
+    grey = np.clip(look.greyness * (0.5 + 1.1 * middle), 0, 1)
     depth = np.exp(rng.normal(0, 0.3, n))
-    albedo = hair_albedo(np.where(grey, 0.015, look.eumelanin) * depth,
-                         np.where(grey, 0.0, look.pheomelanin) * depth)  # fmt: skip
+    albedo = greying(look.eumelanin * depth, look.pheomelanin * depth, grey, rng)
     kind = np.full(n, StrandKind.BEARD, np.uint8)
     return carried(model, vertices_neutral, Strands(points, width, albedo, kind, roots.roots))
 
@@ -192,4 +191,3 @@ def _styled(
 def _leaders(roots: Pool, comb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     lead = rng.choice(len(roots), max(len(roots) // 12, 1), replace=False)
     return np.asarray(lead[cKDTree(roots.xyz[lead]).query(roots.xyz)[1]], dtype=np.int64)
-

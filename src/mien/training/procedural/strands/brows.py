@@ -10,7 +10,7 @@ from mien.morphable.model import MorphableModel
 from mien.morphable.raster import vertex_normals
 from mien.training.procedural.factors import Sex
 from mien.training.procedural.strands.base import StrandKind, Strands, join
-from mien.training.procedural.strands.melanin import hair_albedo
+from mien.training.procedural.strands.hair import greying
 from mien.training.procedural.strands.skull import face_pool
 
 UPPER: Final = ((107, 66, 105, 63, 70), (336, 296, 334, 293, 300))
@@ -121,7 +121,9 @@ def _hairs(
     up *= np.sign(up[:, 1:2])
     # upright at the nose, sideways outwards; upper hairs bend down and lower ones up, to meet in a line
     angle = np.interp(t, [0, 0.12, 0.3, 0.6, 1], np.radians([78, 62, 38, 20, 0]))
-    angle = angle - np.radians(24) * w * np.clip(t * 4, 0, 1) + rng.normal(0, 0.12 + 0.2 * (1 - look.neatness), n)
+    angle = (
+        angle - np.radians(24) * w * np.clip(t * 4, 0, 1) + rng.normal(0, 0.12 + 0.2 * (1 - look.neatness), n)
+    )
     bend = -0.5 * np.clip(0.6 - t, 0, 1) - 0.15 * w
     length = look.length * np.interp(t, [0, 0.1, 0.5, 1], [0.7, 0.95, 1, 0.7]) * rng.uniform(0.6, 1.1, n)
     s = np.linspace(0, 1, POINTS)
@@ -129,10 +131,11 @@ def _hairs(
     step = (length / (POINTS - 1))[:, None, None]
     flat = np.cos(turn)[..., None] * out[:, None] + np.sin(turn)[..., None] * up[:, None]
     rise = (0.32 - 0.45 * s)[None, :, None] * normal[:, None]
-    points = root[:, None] + np.cumsum(np.concatenate([np.zeros((n, 1, 3)), ((flat + rise) * step)[:, :-1]], 1), 1)
-    grey = rng.uniform(size=n) < look.greyness
+    points = root[:, None] + np.cumsum(
+        np.concatenate([np.zeros((n, 1, 3)), ((flat + rise) * step)[:, :-1]], 1), 1
+    )
     depth = np.exp(rng.normal(0, 0.2, n))
-    albedo = hair_albedo(np.where(grey, 0.015, look.eumelanin) * depth, np.where(grey, 0, look.pheomelanin) * depth)
+    albedo = greying(look.eumelanin * depth, look.pheomelanin * depth, np.full(n, look.greyness), rng)
     width = (0.00042 * rng.uniform(0.8, 1.3, n)).astype(np.float32)
     kind = np.full(n, StrandKind.BROW, np.uint8)
     return Strands(np.ascontiguousarray(points, dtype=np.float32), width, albedo, kind, roots)

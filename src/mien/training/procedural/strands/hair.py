@@ -22,6 +22,8 @@ from mien.training.procedural.strands.styles import STYLES
 STRANDS: Final = 20_000
 CLIPPED_STRANDS: Final = 32_000
 """Of a buzz cut: they are short, and must cover the scalp alone."""
+DENSEST: Final = 0.42
+"""Share of the pool's points that bear one of `STRANDS`, at most: a small area gets fewer strands."""
 FLYAWAYS: Final = 0.03
 GREY_EUMELANIN: Final = 0.012
 
@@ -35,7 +37,8 @@ def grow(
     pool = scalp_pool(model)
     wanted = (CLIPPED_STRANDS if look.family == "buzz" else STRANDS) * look.density
     share = growth(look, pool, rng)
-    roots = _chosen(pool, np.flatnonzero(rng.uniform(size=len(pool)) < share * wanted / max(share.sum(), 1)))
+    dense = min(wanted / max(float(share.sum()), 1.0), DENSEST * wanted / STRANDS)
+    roots = _chosen(pool, np.flatnonzero(rng.uniform(size=len(pool)) < share * dense))
     plan = plain_plan(roots, look, rng)
     plan.extra["knot"] = knot_point(model, look)
     STYLES[look.family](plan, look, rng)
@@ -56,7 +59,9 @@ def grown(plan: Plan, field: DistanceField, rng: np.random.Generator) -> np.ndar
     """Points float32 [S, P, 3] of a plan, template head."""
     n = len(plan.xyz)
     wild = rng.uniform(size=n) < FLYAWAYS
-    layer = (plan.layer + wild * rng.uniform(0.002, 0.02, n) * np.clip(plan.length / 0.15, 0, 1)).astype(np.float32)
+    layer = (plan.layer + wild * rng.uniform(0.002, 0.02, n) * np.clip(plan.length / 0.15, 0, 1)).astype(
+        np.float32
+    )
     locks = (plan.locks * ~wild).astype(np.float32)
     points = np.empty((n, plan.points, 3), np.float32)
     f32 = [np.ascontiguousarray(a, dtype=np.float32) for a in (
@@ -69,15 +74,28 @@ def grown(plan: Plan, field: DistanceField, rng: np.random.Generator) -> np.ndar
     coarse = leaders(plan, plan.strands_per_lock * 9, rng)
     points = _with(kernels.clump, points, fine, locks, np.float32(0.8))
     if plan.wave.any():
-        phase = 6.28 * ((fine * 0.618) % 1 * (1 - plan.wave_order) * 3 + (coarse * 0.618) % 1 * plan.wave_order)
-        phase = phase + rng.normal(0, 0.5 * (1 - plan.wave_order) + 0.1, n)
-        turns = (plan.length / plan.pitch * (1 + 0.15 * ((coarse * 0.414) % 1 - 0.5))).astype(np.float32)
+        turns, phase = _waves(points, plan, fine, coarse)
+        phase = phase + rng.normal(0, 1.2 * (1 - plan.wave_order) + 0.05, n)
         size = (plan.wave * (1 + 0.8 * wild)).astype(np.float32)
         points = _with(kernels.wave, points, size, turns, phase.astype(np.float32),
                        np.float32(plan.flatness), np.float32(plan.ramp))  # fmt: skip
     points = _with(kernels.clump, points, coarse, (0.35 * locks).astype(np.float32), np.float32(1.6))
     kernels.keep_out(points, np.float32(0.0012), *grid)
     return points
+
+
+def _waves(
+    points: np.ndarray, plan: Plan, fine: np.ndarray, coarse: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turns and phases [S] of waves: those of the lock's leader, and on a lower half that hangs in step with
+    its neighbours: crests lie at the same height."""
+    length = np.linalg.norm(np.diff(points, axis=1), axis=-1).sum(1)
+    turns = length / plan.pitch * (1 + 0.1 * ((coarse * 0.414) % 1 - 0.5))
+    k = 2 * points.shape[1] // 3
+    level = -points[:, k, 1] / plan.pitch - turns * k / (points.shape[1] - 1)
+    offset = 0.35 * (coarse * 0.618) % 1 + (1 - plan.wave_order) * 3 * ((fine * 0.618) % 1)
+    phase = 2 * np.pi * (level + offset)
+    return turns[fine].astype(np.float32), phase[fine]
 
 
 def leaders(plan: Plan, per_lock: int, rng: np.random.Generator) -> np.ndarray:
@@ -108,10 +126,19 @@ def strand_colours(look: HairLook, roots: np.ndarray, rng: np.random.Generator) 
     patches = 0.12 * np.sin(roots @ rng.normal(0, 70, 3)) + 0.1 * np.sin(roots @ rng.normal(0, 160, 3))
     depth = np.exp(rng.normal(0, 0.22, n) + patches)
     temples = np.clip(0.12 - roots[:, 1], 0, 0.15) * 2.5
-    grey = rng.uniform(size=n) < np.clip(look.greyness * (0.8 + temples), 0, 1)
-    eumelanin = np.where(grey, GREY_EUMELANIN, look.eumelanin) * depth
-    pheomelanin = np.where(grey, 0.002, look.pheomelanin) * depth
-    return hair_albedo(eumelanin, pheomelanin)
+    grey = np.clip(look.greyness * (0.8 + temples) + patches * min(look.greyness, 0.5), 0, 1)
+    return greying(look.eumelanin * depth, look.pheomelanin * depth, grey, rng)
+
+
+def greying(
+    eumelanin: np.ndarray, pheomelanin: np.ndarray, share: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Linear albedo float32 [S, 3] of wisps of hairs of which a share [S] has lost its melanin."""
+    n = len(share)
+    spread = 0.22 * np.sqrt(share * (1 - share)) * 2
+    mixed = np.clip(share + spread * rng.standard_normal(n), 0, 1)[:, None] * (share > 0)[:, None]
+    white = hair_albedo(np.full(n, GREY_EUMELANIN), np.full(n, 0.004))
+    return np.asarray(hair_albedo(eumelanin, pheomelanin) * (1 - mixed) + white * mixed, dtype=np.float32)
 
 
 def _chosen(pool: Pool, which: np.ndarray) -> Pool:

@@ -55,14 +55,14 @@ def _coiled(
     right = np.cross([0, 1.0, 0], away)
     right /= np.linalg.norm(right)
     up = np.cross(away, right)
-    size = 0.034 + 0.022 * look.volume
+    size = 0.044 + 0.026 * look.volume
     around = rng.uniform(0, 2 * np.pi, count)[:, None] + np.linspace(0, rng.uniform(2.5, 4.5), 24)
     lock = rng.integers(0, 60, count)
     minor = (lock * 2.399)[:, None] + np.linspace(0, 1.6, 24) + rng.normal(0, 0.16, (count, 1))
-    thick = 0.46 * size * np.sqrt(rng.uniform(0.35, 1, count))[:, None]
+    thick = 0.5 * size * np.sqrt(rng.uniform(0.35, 1, count))[:, None]
     thick = thick * (1 + 0.12 * np.sin(5 * around + lock[:, None]))
     ring = 0.56 * size + thick * np.cos(minor)
-    out = (knot + 0.42 * size * away) + (
+    out = (knot + 0.6 * size * away) + (
         ring[..., None] * (np.cos(around)[..., None] * right + np.sin(around)[..., None] * up)
         + (thick * np.sin(minor))[..., None] * away
     )

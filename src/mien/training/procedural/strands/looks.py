@@ -76,7 +76,9 @@ def draw_hair(
     return look_of(
         family,
         rng,
-        receding=float(np.clip(rng.beta(2, 2) * (0.25 + 1.2 * old), 0, 1)) if losing else float(rng.beta(1.2, 8)),
+        receding=float(np.clip(rng.beta(2, 2) * (0.25 + 1.2 * old), 0, 1))
+        if losing
+        else float(rng.beta(1.2, 8)),
         thinning=float(np.clip(rng.beta(2, 2) * 1.6 * old, 0, 1)) if losing else 0.0,
         eumelanin=eumelanin,
         pheomelanin=pheomelanin,
@@ -97,7 +99,11 @@ def look_of(
     """A look of one family, what is left open drawn at random."""
     curl = {"curly": rng.uniform(0.45, 0.9), "afro": rng.uniform(0.8, 1), "long_wavy": rng.uniform(0.3, 0.8),
             "shag": rng.uniform(0.1, 0.6), "short": rng.beta(1.2, 3)}.get(family, rng.beta(1.2, 6))  # fmt: skip
-    side = float(rng.choice([-1, 0, 1], p=[0.4, 0.25, 0.35])) if family != "side_part" else float(rng.choice([-1, 1]))
+    side = (
+        float(rng.choice([-1, 0, 1], p=[0.4, 0.25, 0.35]))
+        if family != "side_part"
+        else float(rng.choice([-1, 1]))
+    )
     can_fringe = family in ("bob", "long_straight", "long_wavy", "shag", "bun", "ponytail")
     fringe = str(rng.choice(["none", "straight", "side", "wispy"], p=[0.55, 0.15, 0.15, 0.15]))
     return HairLook(
@@ -125,9 +131,9 @@ def draw_melanin(skin: float, rng: np.random.Generator) -> tuple[float, float]:
     """Eumelanin and pheomelanin of hair for skin's melanin 0..1: fair and red hair go with fair skin."""
     fair = max(1 - 2.2 * skin, 0.0)
     kind = rng.uniform()
-    if kind < 0.07 * fair + 0.01:  # red
+    if kind < 0.07 * fair + 0.004:  # red
         return float(rng.uniform(0.03, 0.25)), float(rng.uniform(0.35, 0.9))
-    if kind < 0.36 * fair + 0.05:  # blond, born or dyed
+    if kind < 0.36 * fair + 0.012:  # blond, born or dyed
         return float(np.exp(rng.uniform(np.log(0.02), np.log(0.16)))), float(rng.uniform(0.02, 0.10))
     dark = 0.25 + 1.2 * skin
     return float(np.clip(dark * np.exp(rng.normal(0, 0.6)), 0.12, 4)), float(rng.uniform(0.0, 0.12))

@@ -45,7 +45,8 @@ def growth(look: HairLook, pool: Pool, rng: np.random.Generator) -> np.ndarray:
     ragged = 0.003 * np.sin(pool.azimuth * 23 + 1.3) + 0.003 * np.sin(pool.azimuth * 61)
     distance = hairline_distance(look, pool.azimuth, pool.height) + ragged
     distance = distance + rng.normal(0, 0.0035, len(pool))
-    inside = smoothstep(distance, -0.004, 0.016)
+    inside = smoothstep(distance, -0.004, 0.045 if look.family == "ring" else 0.016)
+    inside = inside * (0.75 if look.family == "ring" else 1.0)
     return np.asarray(inside * (1 - _bare(look, pool.xyz)), dtype=np.float32)
 
 

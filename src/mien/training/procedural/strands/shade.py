@@ -103,10 +103,12 @@ def _shade(xyz, tangent, normal, index, along, albedo, hair, soft, key, key_colo
         tinted *= np.float32(GLOSS[1]) * front * lit[n] * hair[s]
         fade = np.sqrt(np.float32(1.3) - np.float32(0.45) * along[n]) if hair[s] > zero else one
         rim = one - abs(vx * normal[n, 0] + vy * normal[n, 1] + vz * normal[n, 2])
-        sheen = np.float32(0.012) * (one + np.float32(2) * rim * rim) * hair[s]
+        sheen = np.float32(0.022) * (one + np.float32(2) * rim * rim) * hair[s]
         for c in range(3):
             a = albedo[s, c] ** fade
             diffuse = a * (half * wrapped + half * sine * wrapped) * lit[n]
             deep = sky[n] ** (one + half * (one - a))  # bright hair fills its own depth
-            out[n, c] = key_colour[c] * (diffuse + white + tinted * np.sqrt(a) * (a + np.float32(0.03)) + through * a)
+            out[n, c] = key_colour[c] * (
+                diffuse + white + tinted * np.sqrt(a) * (a + np.float32(0.03)) + through * a
+            )
             out[n, c] += soft[n, c] * deep * (a + sheen)

@@ -58,11 +58,14 @@ def side_part(plan: Plan, look: HairLook, rng: np.random.Generator) -> None:
     comb = from_parting(look, plan.xyz, back=0.25 + 0.5 * look.swept)
     plan.comb = comb * top[:, None] + away_from_crown(plan.xyz) * (1 - top[:, None])
     plan.comb += jitter(rng, n, 0.06 + 0.2 * (1 - look.neatness))
-    plan.lift = 0.3 + (0.3 + 0.5 * look.volume) * top
+    rear = np.clip((-plan.xyz[:, 2] - 0.06) / 0.12, 0, 1)
+    plan.lift = 0.3 + (0.3 + 0.5 * look.volume) * top * (1 - 0.6 * rear)
     plan.reach[:] = 0.16
+    plan.cling[:] = 0.5
     plan.gravity = 0.3 + 0.1 * top
-    plan.length = ((0.04 + (look.length - 0.04) * top) * _random(rng, 0.75, 1.05, n)).astype(np.float32)
-    plan.layer = (0.003 + (0.008 + 0.024 * look.volume) * top * _random(rng, 0.15, 1.0, n)).astype(np.float32)
+    long = top * (1 - 0.45 * rear)
+    plan.length = ((0.035 + (look.length - 0.035) * long) * _random(rng, 0.5, 1.05, n)).astype(np.float32)
+    plan.layer = (0.003 + (0.006 + 0.022 * look.volume) * long * _random(rng, 0.15, 1.0, n)).astype(np.float32)
     plan.locks = (0.35 + 0.35 * top).astype(np.float32)
     plan.points = 12
 
@@ -75,10 +78,11 @@ def slicked(plan: Plan, look: HairLook, rng: np.random.Generator) -> None:
     plan.comb = back * (1 - down) + away_from_crown(plan.xyz) * down + jitter(rng, n, 0.06)
     plan.lift = 0.25 + (0.2 + 0.6 * look.volume) * top
     plan.reach[:] = 0.25
-    plan.length = ((0.07 + (look.length - 0.07) * top) * _random(rng, 0.8, 1.05, n)).astype(np.float32)
+    plan.cling[:] = 0.7
+    plan.length = ((0.05 + (look.length - 0.05) * top) * _random(rng, 0.55, 1.05, n)).astype(np.float32)
     plan.layer = (0.003 + (0.006 + 0.016 * look.volume) * top * _random(rng, 0.2, 1.0, n)).astype(np.float32)
-    plan.locks[:] = 0.85
-    plan.points, plan.strands_per_lock = 14, 34
+    plan.locks[:] = 0.7
+    plan.points, plan.strands_per_lock = 14, 28
 
 
 def ring(plan: Plan, look: HairLook, rng: np.random.Generator) -> None:
@@ -108,7 +112,7 @@ def curly(plan: Plan, look: HairLook, rng: np.random.Generator) -> None:
     plan.open_x[:] = 0.085
     plan.locks[:] = 0.85
     plan.wave = (0.0055 + 0.006 * (1 - look.curl)) * _random(rng, 0.8, 1.2, n)
-    plan.pitch, plan.flatness, plan.ramp, plan.wave_order = 0.032 + 0.03 * (1 - look.curl), 0.9, 0.12, 0.93
+    plan.pitch, plan.flatness, plan.ramp, plan.wave_order = 0.032 + 0.03 * (1 - look.curl), 0.9, 0.12, 0.96
     plan.points, plan.strands_per_lock = 26, 26
 
 
@@ -172,9 +176,9 @@ def long_wavy(plan: Plan, look: HairLook, rng: np.random.Generator) -> None:
     long_straight(plan, look, rng)
     n = len(plan.xyz)
     plan.wave = (0.007 + 0.012 * look.curl) * _random(rng, 0.8, 1.2, n)
-    plan.pitch, plan.flatness, plan.ramp, plan.wave_order = 0.085 + 0.06 * (1 - look.curl), 0.65, 0.45, 0.95
-    plan.layer += 0.008
-    plan.locks[:] = 0.85
+    plan.pitch, plan.flatness, plan.ramp, plan.wave_order = 0.085 + 0.06 * (1 - look.curl), 0.65, 0.4, 0.985
+    plan.layer += 0.006
+    plan.locks[:] = 0.95
     plan.points, plan.strands_per_lock = 32, 40
 
 
