@@ -15,7 +15,9 @@ from mien.morphable.model import MorphableModel, load_head_model
 from mien.training.config import DistilConfig
 from mien.training.dataset import DatasetConfig, HeadDataset, build_dataset, open_dataset
 from mien.training.distil import Distiller
+from mien.training.procedural.shards import ShardConfig, build_shards, shards_in
 
+SHARDS = ShardConfig(heads=5, views=2, size_px=64, map_size=512, seed=11)
 DATA = DatasetConfig(heads=6, views=3, size=64, map_size=64, seed=3)
 SMALL = GeneratorConfig(
     backbone=BasisConfig(
@@ -64,3 +66,11 @@ def make_distiller(data_folder: Path) -> Callable[..., Distiller]:
         return Distiller(folder, data_folder, config, generator_config=SMALL, clock=clock, **more)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def shard_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Five realistic heads with two small views each. Not to be changed."""
+    folder = tmp_path_factory.mktemp("shards")
+    build_shards(folder, SHARDS)
+    return shards_in(folder)

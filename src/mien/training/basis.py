@@ -18,12 +18,14 @@ from mien.generator.model import Generator, GeneratorConfig
 from mien.morphable.carry import chart_grid, surface_points
 from mien.morphable.model import MorphableModel
 from mien.morphable.raster import vertex_normals
-from mien.training.blockstart import BlockStart, HeadMaps, block_start
+from mien.training.blockstart import BlockStart, HeadMaps, block_start, plane_targets
 from mien.training.procedural.atlas import rasterise_chart
 from mien.training.procedural.light import sh_basis
 from mien.training.procedural.shards import read_shard
 
 MAP_NAMES: Final = ("body", "body_albedo", "hair", "hair_albedo", "height", "opacity", "clothed")
+MAP_SIZE: Final = 128
+"""Of the maps that bases are made of."""
 HAIR_ABOVE: Final = 0.03
 """Height above the body of the smooth surface that stands for hair under light, EG3D units."""
 
@@ -60,6 +62,29 @@ def start_generator(
     ):
         plane.zero_()
     return generator, block_start(backbone, load_maps(paths, size), chart_harmonics(model, size))
+
+
+def codes_of(
+    generator: Generator, maps: HeadMaps, spread: Float[Tensor, " w"], average: Float[Tensor, " w"]
+) -> Float[Tensor, "head w"]:
+    """Latents whose planes are nearest to heads' maps: ridge regression; the prior is N(average, spread)."""
+    backbone = generator.backbone
+    assert isinstance(backbone, BlocksBackbone)
+    size, k = backbone.config.basis_size, len(average)
+    target, weight = plane_targets(maps)
+    zero = torch.zeros(k, 52)
+    mean = _shrunk(generator.planes(average[None], zero[:1]).uv, size)
+    moved = _shrunk(generator.planes(average + torch.diag(spread), zero).uv, size) - mean
+    codes = []
+    for head in range(len(target)):
+        A = (moved * weight[head].sqrt()).flatten(1)
+        b = ((target[head] - mean[0]) * weight[head].sqrt()).flatten()
+        codes.append(average + spread * torch.linalg.solve(A @ A.T + torch.eye(k), A @ b))
+    return torch.stack(codes)
+
+
+def _shrunk(planes: Tensor, size: int) -> Float[Tensor, "head 8 size size"]:
+    return torch.nn.functional.interpolate(planes[:, : OUTPUTS + 1], size=(size, size), mode="area")
 
 
 def load_maps(paths: Sequence[Path], size: int) -> HeadMaps:

@@ -102,6 +102,17 @@ def block_start(backbone: BlocksBackbone, maps: HeadMaps, harmonics: Tensor) -> 
     return BlockStart(codes, {name: part.explained for name, part in parts.items()})
 
 
+def plane_targets(maps: HeadMaps) -> tuple[Tensor, Tensor]:
+    """What the decoder's linear outputs should be, and the weight of each texel and channel: [H, 8, S, S]."""
+    share = torch.logit(density_share(maps.opacity, maps.height), 0.02)
+    hair = [_filled(_logit(maps.hair), maps.opacity), maps.height / HEIGHT_SCALE, share]
+    target = torch.cat([_logit(maps.body), *hair], 1)
+    weight = torch.ones_like(target)
+    weight[:, 3:6] = maps.opacity.clamp(min=0.02)
+    weight[:, 6], weight[:, 7] = HEIGHT_WEIGHT**2, SHARE_WEIGHT**2
+    return target, weight
+
+
 def _without_light(maps: HeadMaps, harmonics: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Light's coefficients, and the logits of body and hair without what they explain."""
     body, hair = _logit(maps.body), _filled(_logit(maps.hair), maps.opacity)

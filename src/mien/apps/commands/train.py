@@ -12,10 +12,78 @@ from mien.apps.options import seed_option
 
 @click.group(name="train")
 def command() -> None:
-    """Train generators: on procedural heads (distil, finish), or on photos with cameras (gan)."""
+    """Train generators: on procedural heads (prior; distil, finish), or on photos with cameras (gan)."""
 
 
 command.add_command(gan)
+
+
+@command.command()
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="Folder of the set; a file for each head."
+)
+@click.option("--heads", type=click.IntRange(1), default=640, show_default=True, help="Heads to render.")
+@click.option("--views", type=click.IntRange(1), default=4, show_default=True, help="Views of each head.")
+@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Processes to use.")
+@seed_option
+def heads(out: Path, heads: int, views: int, threads: int, seed: int) -> None:
+    """Render realistic procedural heads: maps over the chart, views with exact cameras, and labels.
+
+    Interrupted, the same command goes on where it was; with more --heads it adds to the set.
+    """
+    from mien.training.procedural.shards import ShardConfig, build_shards  # heavy imports wait
+
+    build_shards(out, ShardConfig(heads=heads, views=views, seed=seed), workers=threads)
+    click.echo(f"{out}: {heads} heads with {views} views each")
+
+
+@command.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder of the run: state, log, and at the end mien-base.safetensors.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Folder of the set of heads; rendered there if it is missing.  [default: OUT/heads]",
+)
+@click.option("--heads", type=click.IntRange(8), default=640, show_default=True, help="Heads to learn from.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0.0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Length of the completion's training; rendering before and fits after it come on top.",
+)
+@click.option(
+    "--adversarial",
+    type=click.FloatRange(0.0),
+    default=0.0,
+    show_default=True,
+    help="Weight of a critic's opinion, which makes hidden hair less blurred.",
+)
+@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads to use.")
+@seed_option
+def prior(
+    out: Path, data: Path | None, heads: int, minutes: float, adversarial: float, threads: int, seed: int
+) -> None:
+    """Make a generator of realistic procedural heads.
+
+    Its planes come in closed form, in blocks: appearance, hair, clothes, light. Then the network is trained
+    that completes what a photo hides. Interrupted, the same command goes on where it was.
+    """
+    from mien.training.prior import PriorPlan, train_prior  # heavy imports wait until the command runs
+
+    plan = PriorPlan(heads=heads, minutes=minutes, adversarial=adversarial, seed=seed, threads=threads)
+    done = train_prior(out, data_folder=data, plan=plan, command=_typed(), on_log=_echo)
+    s = done.scores
+    click.echo(
+        f"{done.path}: {done.bytes / 2**20:.1f} MiB, {done.heads} heads, {done.steps} steps in "
+        f"{done.hours:.2f} h; error of hidden skin {s.body} (filled {s.body_filled}), of hidden hair {s.hair} "
+        f"(filled {s.hair_filled}) of 255"
+    )
 
 
 @command.command()

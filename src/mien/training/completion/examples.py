@@ -93,7 +93,7 @@ class Examples:
 def evidence_of(
     shard: HeadShard, view: int, kind: int, shift: Float[Tensor, "2"], *, nothing: bool = False
 ) -> Splatted:
-    """Colours (logits) of a view's pixels of a kind, spread onto the chart as inversion does with a photo's."""
+    """Colours (logits) of a view's pixels of a kind, spread onto the chart as by inversion."""
     size = round(len(shard.arrays["kind"][view]) ** 0.5)
     shows = shard.arrays["kind"][view] == kind
     if nothing or not shows.any():

@@ -66,7 +66,7 @@ def _error(logits: Tensor, true: Tensor, where: Tensor) -> float:
 
 def _grain(rgb: Tensor, where: Tensor) -> float:
     light = rgb.mean(1, keepdim=True)
-    smooth = F.avg_pool2d(light, 9, 1, 4)
+    smooth = F.avg_pool2d(light, 9, 1, 4, count_include_pad=False)
     return float((light - smooth)[where].std())
 
 

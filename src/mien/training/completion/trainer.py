@@ -88,6 +88,17 @@ class CompletionTrainer:
             out = self.network(batch.given)
         return Completed(out.body.float(), out.hair.float(), out.height.float())
 
+    def costs_of(self, heads: Sequence[int]) -> float:
+        """Sum of the costs on the first view of some heads, without a critic."""
+        total = 0.0
+        with torch.no_grad():
+            for head in heads:
+                batch = self.examples.fixed(head)
+                total += sum(
+                    float(v) for v in completion_costs(self.complete(batch), batch, self.config).values()
+                )
+        return total
+
     def scores(self) -> Scores:
         """On the heads that are held out."""
         heads = range(self.n_train, self.n_train + self.config.held_out)
