@@ -140,9 +140,9 @@ def solve_w(
         at_zero = sample_planes(generator.planes(torch.zeros(1, k), expression), points)[0, :, o.channels]
         rows = [
             sample_planes(
-                generator.planes(unit[i : i + 8], expression.expand(8, -1)), points.expand(8, -1, -1)
+                generator.planes(part, expression.expand(len(part), -1)), points.expand(len(part), -1, -1)
             )
-            for i in range(0, k, 8)
+            for part in unit.split(8)
         ]
         A = (torch.cat(rows)[:, :, o.channels] - at_zero).permute(1, 2, 0).reshape(-1, k)
         b = (o.target - at_start).reshape(-1)

@@ -72,6 +72,7 @@ def block_start(backbone: BlocksBackbone, maps: HeadMaps, harmonics: Tensor) -> 
     c, islands = backbone.config, round((1 + chart.V_BODY[0]) / 2 * backbone.config.basis_size)
     zone = slice(islands, clothes_rows(c.basis_size))
     light, body, hair = _without_light(maps, harmonics)
+    mix, light_codes = _mixed(light)
     share = torch.logit(density_share(maps.opacity, maps.height), 0.02)
     hair = torch.cat([hair, maps.height / HEIGHT_SCALE, share], 1)
     body_mean, hair_mean = body.mean(0), hair.mean(0)
@@ -88,18 +89,29 @@ def block_start(backbone: BlocksBackbone, maps: HeadMaps, harmonics: Tensor) -> 
         mean[: HAIR_SHARE + 1] = _resized(torch.cat([body_mean, hair_mean]), mean.shape[-1])
         backbone.mean_uv.copy_(mean)
         backbone.light_harmonics.copy_(harmonics)
+        backbone.light_mix.zero_()
+        backbone.light_mix[: len(mix)] = mix
         _put(backbone.appearance_uv, basis, APPEARANCE_CHANNELS, (0, 1, 2))
         _put(backbone.clothes_uv, clothes.basis, CLOTHES_CHANNELS, (0, 1, 2))
         _put(backbone.hair_uv, strands.basis, HAIR_CHANNELS, (3, 4, 5, 6, 7))
     codes = torch.zeros(len(body), c.latent)
     found: dict[Block, Tensor] = {
-        "appearance": skin.codes, "hair": strands.codes, "clothes": clothes.codes, "light": light.flatten(1)
+        "appearance": skin.codes, "hair": strands.codes, "clothes": clothes.codes, "light": light_codes
     }  # fmt: skip
     for name, values in found.items():
         first = backbone.blocks[name].start
         codes[:, first : first + values.shape[1]] = values
     parts = {"appearance": skin, "hair": strands, "clothes": clothes}
     return BlockStart(codes, {name: part.explained for name, part in parts.items()})
+
+
+def _mixed(
+    light: Float[Tensor, "head harmonic 3"],
+) -> tuple[Float[Tensor, "component harmonic 3"], Float[Tensor, "head component"]]:
+    """Principal components of lights about no light, and their codes of unit mean square."""
+    u, s, vt = torch.linalg.svd(light.flatten(1), full_matrices=False)
+    scale = len(light) ** 0.5
+    return (vt * s[:, None] / scale).unflatten(1, light.shape[1:]), u * scale
 
 
 def plane_targets(maps: HeadMaps) -> tuple[Tensor, Tensor]:

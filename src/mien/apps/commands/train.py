@@ -81,7 +81,8 @@ def prior(
     s = done.scores
     click.echo(
         f"{done.path}: {done.bytes / 2**20:.1f} MiB, {done.heads} heads, {done.steps} steps in "
-        f"{done.hours:.2f} h; error of hidden skin {s.body} (filled {s.body_filled}), of hidden hair {s.hair} "
+        f"{done.hours:.2f} h; error of hidden skin {s.body} (filled "
+        f"{s.body_filled}), of hidden hair {s.hair} "
         f"(filled {s.hair_filled}) of 255"
     )
 

@@ -2,7 +2,7 @@
 
 Each block moves its own channels only, so a head's hair can be changed and its skin stays. Light is not
 learned: in logits light multiplies nearly by addition, so it is a sum of spherical harmonics of the
-template's normals, a coefficient per harmonic and colour (Ramamoorthi and Hanrahan 2001). All linear.
+template's normals (Ramamoorthi and Hanrahan 2001), whose coefficients W mixes as lights do. All linear.
 """
 
 from dataclasses import dataclass
@@ -78,6 +78,8 @@ class BlocksBackbone(nn.Module):
         self.clothes_uv = _basis(c.clothes, len(CLOTHES_CHANNELS), clothes_rows(size), size)
         self.light_harmonics = nn.Parameter(torch.zeros(2, HARMONICS, size, size), requires_grad=False)
         """Harmonics of the normals of the body and of a smooth surface around the hair."""
+        self.light_mix = nn.Parameter(torch.eye(3 * HARMONICS).view(-1, HARMONICS, 3), requires_grad=False)
+        """Coefficients of the harmonics [component, harmonic, colour], per unit of W."""
         self.expression_uv = _basis(c.expression_codes, len(APPEARANCE_CHANNELS), size, size)
         self.expression_code = nn.Sequential(
             nn.Linear(52, 64), nn.SiLU(), nn.Linear(64, c.expression_codes), nn.Tanh()
@@ -94,7 +96,7 @@ class BlocksBackbone(nn.Module):
         uv = _add(uv, HAIR_CHANNELS, torch.tensordot(hair, self.hair_uv, 1))
         lower = torch.tensordot(clothes, self.clothes_uv, 1)
         uv = _add(uv, CLOTHES_CHANNELS, nn.functional.pad(lower, (0, 0, 0, size - lower.shape[2])))
-        shading = torch.einsum("bkc,skvu->bscvu", light.unflatten(1, (HARMONICS, 3)), self.light_harmonics)
+        shading = torch.einsum("bl,lkc,skvu->bscvu", light, self.light_mix, self.light_harmonics)
         for side, channels in enumerate((BODY_RGB, HAIR_RGB)):
             uv = _add(uv, tuple(range(channels.start, channels.stop)), shading[:, side])
         rest = w.new_zeros(len(w), c.channels, c.height_bins, c.side_size)
