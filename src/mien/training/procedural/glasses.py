@@ -17,8 +17,12 @@ TUBE_SIDES: Final = 6
 ARM_POINTS: Final = 14
 EYE_RINGS: Final = ((33, 133, 159, 145), (263, 362, 386, 374))
 BRIDGE_LANDMARK: Final = 6
+LENS_ALBEDO: Final = 0.012
+TEMPLES: Final = (127, 356)
+"""Where the face ends before the ears: right and left."""
 OUTLINE: Final[dict[GlassesShape, tuple[float, float, float, float]]] = {
-    "round": (2.0, 23.0, 22.0, 0.0), "rectangular": (4.5, 26.0, 17.0, 0.0), "cat_eye": (2.8, 26.0, 19.0, 0.28),
+    "round": (2.0, 23.0, 22.0, 0.0), "rectangular": (4.5, 26.0, 17.0, 0.0),
+    "cat_eye": (2.8, 26.0, 19.0, 0.28),
     "aviator": (2.5, 28.0, 24.0, -0.12), "half_rim": (3.6, 26.0, 16.5, 0.0),
 }  # fmt: skip
 """Exponent of the superellipse, half width and half height in mm, lift of the upper outer corner."""
@@ -65,12 +69,16 @@ class GlassesMesh:
     reflectance: np.ndarray
     """float32 [F], of light that falls straight on it."""
     alpha: np.ndarray
-    """float32 [F], 1 for the frame, less for the lenses."""
+    """float32 [F], 1 for the frame, for lenses what they hide of the things behind them."""
+    transmission: np.ndarray
+    """float32 [F, 3], colour of the light that lenses pass; 0 for the frame."""
     is_lens: np.ndarray
     """bool [F]."""
 
 
-def draw_glasses(rng: np.random.Generator, *, age: float = 40.0, odds: float | None = None) -> GlassesLook | None:
+def draw_glasses(
+    rng: np.random.Generator, *, age: float = 40.0, odds: float | None = None
+) -> GlassesLook | None:
     """Glasses or none; older people (age in years) wear them more often unless the odds are given."""
     worn = odds if odds is not None else 0.12 + 0.28 * float(np.clip((age - 20) / 50, 0, 1))
     return glasses_of(SHAPES[rng.integers(len(SHAPES))], rng) if rng.uniform() < worn else None
@@ -89,7 +97,7 @@ def glasses_of(shape: GlassesShape, rng: np.random.Generator) -> GlassesLook:
     tint = tints[rng.integers(3)] if dark else (0.97, 0.985, 0.98)
     return GlassesLook(
         shape=shape,
-        size=float(rng.uniform(0.92, 1.08)),
+        size=float(rng.uniform(0.98, 1.16)),
         thickness=float(rng.uniform(1.1, 1.7) if metal else rng.uniform(2.4, 4.6)) * MM,
         metal=metal,
         colour=(float(colour[0]), float(colour[1]), float(colour[2])),
@@ -110,13 +118,17 @@ def glasses_mesh(model: MorphableModel, vertices_neutral: np.ndarray, look: Glas
         side = float(np.sign(eye[0]))
         rim = _rim(look, eye, bridge, marks, side)
         solid = rim if look.shape != "half_rim" else rim[: RIM_POINTS // 2 + 1]
-        parts.append((*_tube(solid, look.thickness, closed=look.shape != "half_rim", deep=not look.metal), False))
+        parts.append(
+            (*_tube(solid, look.thickness, closed=look.shape != "half_rim", deep=not look.metal), False)
+        )
         parts.append((*_lens(rim), True))
         hinges.append(_hinge(rim, side))
     parts.append((*_tube(_bridge(look, eyes, bridge, marks), look.thickness * 0.9, closed=False), False))
     for hinge in hinges:
-        arm = _arm(model, vertices_neutral, hinge, look)
-        parts.append((*_tube(arm, look.thickness * 0.9, closed=False, tall=1.0 if look.metal else 1.5), False))
+        arm = _arm(model, vertices_neutral, marks, hinge, look)
+        parts.append(
+            (*_tube(arm, look.thickness * 0.9, closed=False, tall=1.0 if look.metal else 1.5), False)
+        )
     return _assembled(parts, look)
 
 
@@ -131,7 +143,9 @@ def _plane_z(bridge: np.ndarray, marks: np.ndarray, look: GlassesLook) -> float:
     return float(max(bridge[2] + 0.3 * look.thickness, brow + 0.004) + 0.002)
 
 
-def _rim(look: GlassesLook, eye: np.ndarray, bridge: np.ndarray, marks: np.ndarray, side: float) -> np.ndarray:
+def _rim(
+    look: GlassesLook, eye: np.ndarray, bridge: np.ndarray, marks: np.ndarray, side: float
+) -> np.ndarray:
     """A lens' outline [RIM_POINTS, 3]: starts at the outer end and runs over the top to the inner end."""
     power, *_, lift = OUTLINE[look.shape]
     a, b = _half_sizes(look)
@@ -166,23 +180,24 @@ def _bridge(look: GlassesLook, eyes: list[np.ndarray], bridge: np.ndarray, marks
     return np.asarray(ends[0] * (1 - t) + ends[1] * t + bow)
 
 
-def _arm(model: MorphableModel, vertices: np.ndarray, hinge: np.ndarray, look: GlassesLook) -> np.ndarray:
+def _arm(
+    model: MorphableModel, vertices: np.ndarray, marks: np.ndarray, hinge: np.ndarray, look: GlassesLook
+) -> np.ndarray:
     """From the hinge back over the ear's root and down behind it [ARM_POINTS, 3]."""
     side = float(np.sign(hinge[0]))
     ear = vertices[np.unique(model.faces_np[region_faces(model)["ears"].numpy()])]
     ear = ear[np.sign(ear[:, 0]) == side]
-    top = ear[np.argmax(ear[:, 1])]
-    near = vertices[np.abs(vertices[:, 1] - hinge[1]) < 0.03]
-    wide = np.abs(near[(near[:, 2] > top[2] + 0.02) & (np.abs(near[:, 0]) < 0.2), 0]).max() + 0.004
-    reach = max(abs(hinge[0]) + 0.004, wide)
-    corner = np.array([side * reach, hinge[1], hinge[2] - 0.012])
-    rest = np.array([side * (abs(top[0]) - 0.008), top[1] + 0.003, top[2] - 0.005])
-    tip = np.array([side * (abs(top[0]) - 0.018), top[1] - 0.055, top[2] - 0.045])
+    temple = marks[TEMPLES[0 if side < 0 else 1]]
+    reach = max(abs(hinge[0]) + 0.003, abs(temple[0]) - 0.004)
+    corner = np.array([side * reach, hinge[1], hinge[2] - 0.014])
+    beside = abs(temple[0]) + 0.5 * look.thickness + 0.002
+    rest = np.array([side * beside, ear[:, 1].max() - 0.004, temple[2] - 0.05])
+    tip = rest + np.array([0.0, -0.05, -0.04])
     half = ARM_POINTS - 5
     t = np.linspace(0, 1, half)[:, None]
     straight = corner * (1 - t) + rest * t
     s = np.linspace(0, 1, 5)[1:, None]
-    knee = rest + [0, 0.0, -0.022]
+    knee = rest + np.array([0.0, 0.0, -0.022])
     hook = (1 - s) ** 2 * rest + 2 * s * (1 - s) * knee + s**2 * tip
     return np.concatenate([hinge[None], straight, hook])
 
@@ -215,13 +230,16 @@ def _lens(rim: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A slightly bulged disc inside a rim."""
     middle = rim.mean(0)
     rings = [middle + s * (rim - middle) + [0, 0, 0.0035 * (1 - s * s)] for s in (0.35, 0.7, 1.0)]
-    vertices = np.concatenate([(middle + [0, 0, 0.0035])[None], *rings])
+    vertices = np.concatenate([(middle + np.array([0.0, 0.0, 0.0035]))[None], *rings])
     n = len(rim)
     k, after = np.arange(n), (np.arange(n) + 1) % n
     faces = [np.stack([0 * k, 1 + k, 1 + after], 1)]
     for r in range(2):
         low, high = 1 + r * n, 1 + (r + 1) * n
-        faces += [np.stack([low + k, high + k, low + after], 1), np.stack([low + after, high + k, high + after], 1)]
+        faces += [
+            np.stack([low + k, high + k, low + after], 1),
+            np.stack([low + after, high + k, high + after], 1),
+        ]
     return vertices, np.concatenate(faces)
 
 
@@ -229,7 +247,8 @@ def _assembled(parts: list[tuple[np.ndarray, np.ndarray, bool]], look: GlassesLo
     shifts = np.cumsum([0] + [len(v) for v, _, _ in parts[:-1]])
     faces = np.concatenate([f + s for (_, f, _), s in zip(parts, shifts, strict=True)]).astype(np.int32)
     lens = np.concatenate([np.full(len(f), is_lens) for _, f, is_lens in parts])
-    albedo = np.where(lens[:, None], look.tint, look.colour).astype(np.float32)
+    albedo = np.where(lens[:, None], np.full(3, LENS_ALBEDO), look.colour).astype(np.float32)
+    passed = np.array(look.tint) * (1 - look.lens_alpha)
     return GlassesMesh(
         np.concatenate([v for v, _, _ in parts]).astype(np.float32),
         faces,
@@ -237,5 +256,6 @@ def _assembled(parts: list[tuple[np.ndarray, np.ndarray, bool]], look: GlassesLo
         np.where(lens, 0.05, 0.25 if look.metal else 0.3).astype(np.float32),
         np.where(lens, 0.04, 0.6 if look.metal else 0.05).astype(np.float32),
         np.where(lens, look.lens_alpha, 1.0).astype(np.float32),
+        np.where(lens[:, None], passed, 0.0).astype(np.float32),
         lens,
     )

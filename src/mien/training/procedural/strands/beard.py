@@ -191,4 +191,3 @@ def _styled(
 def _leaders(roots: Pool, comb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     lead = rng.choice(len(roots), max(len(roots) // 12, 1), replace=False)
     return np.asarray(lead[cKDTree(roots.xyz[lead]).query(roots.xyz)[1]], dtype=np.int64)
-

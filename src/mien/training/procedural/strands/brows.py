@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from mien.morphable.model import MorphableModel
 from mien.morphable.raster import vertex_normals
 from mien.training.procedural.factors import Sex
-from mien.training.procedural.strands.base import StrandKind, Strands, join
+from mien.training.procedural.strands.base import Roots, StrandKind, Strands, join
 from mien.training.procedural.strands.hair import greying
 from mien.training.procedural.strands.skull import face_pool
 
@@ -86,6 +86,7 @@ def _one_brow(
     inner = -(0.004 + 0.024 * look.unibrow) if look.unibrow > 0.3 else 0.0
     medial = np.abs(pool.xyz[close, 0]) - np.abs(spine[0, 0])
     side_ok = np.sign(pool.xyz[close, 0]) == np.sign(spine[0, 0])
+    side_ok = side_ok & (gap[close] < 1.25 * size + 0.004)  # not around the outer end
     soft = np.clip(1.25 - np.abs(w / size) ** 1.5, 0, 1) * side_ok * (medial > inner - 0.003)
     soft = soft * np.clip((t + 0.06) / 0.14, 0.12, 1) * (1 - np.clip((t - 0.9) / 0.1, 0, 0.8))
     wanted = 170 + 330 * look.density
@@ -104,7 +105,7 @@ def _hairs(
     model: MorphableModel,
     vertices: np.ndarray,
     look: BrowLook,
-    roots,  # type: ignore[no-untyped-def]
+    roots: Roots,
     t: np.ndarray,
     w: np.ndarray,
     spine: np.ndarray,
@@ -121,7 +122,9 @@ def _hairs(
     up *= np.sign(up[:, 1:2])
     # upright at the nose, sideways outwards; upper hairs bend down and lower ones up, to meet in a line
     angle = np.interp(t, [0, 0.12, 0.3, 0.6, 1], np.radians([78, 62, 38, 20, 0]))
-    angle = angle - np.radians(24) * w * np.clip(t * 4, 0, 1) + rng.normal(0, 0.12 + 0.2 * (1 - look.neatness), n)
+    angle = (
+        angle - np.radians(24) * w * np.clip(t * 4, 0, 1) + rng.normal(0, 0.12 + 0.2 * (1 - look.neatness), n)
+    )
     bend = -0.5 * np.clip(0.6 - t, 0, 1) - 0.15 * w
     length = look.length * np.interp(t, [0, 0.1, 0.5, 1], [0.7, 0.95, 1, 0.7]) * rng.uniform(0.6, 1.1, n)
     s = np.linspace(0, 1, POINTS)
@@ -129,7 +132,9 @@ def _hairs(
     step = (length / (POINTS - 1))[:, None, None]
     flat = np.cos(turn)[..., None] * out[:, None] + np.sin(turn)[..., None] * up[:, None]
     rise = (0.32 - 0.45 * s)[None, :, None] * normal[:, None]
-    points = root[:, None] + np.cumsum(np.concatenate([np.zeros((n, 1, 3)), ((flat + rise) * step)[:, :-1]], 1), 1)
+    points = root[:, None] + np.cumsum(
+        np.concatenate([np.zeros((n, 1, 3)), ((flat + rise) * step)[:, :-1]], 1), 1
+    )
     depth = np.exp(rng.normal(0, 0.2, n))
     albedo = greying(look.eumelanin * depth, look.pheomelanin * depth, np.full(n, look.greyness), rng)
     width = (0.00042 * rng.uniform(0.8, 1.3, n)).astype(np.float32)

@@ -122,7 +122,11 @@ def clump(points, leader, amount, power, out):
     count = points.shape[1]
     for s in range(points.shape[0]):
         m = leader[s]
-        ox, oy, oz = points[s, 0, 0] - points[m, 0, 0], points[s, 0, 1] - points[m, 0, 1], points[s, 0, 2] - points[m, 0, 2]
+        ox, oy, oz = (
+            points[s, 0, 0] - points[m, 0, 0],
+            points[s, 0, 1] - points[m, 0, 1],
+            points[s, 0, 2] - points[m, 0, 2],
+        )
         away = ox * ox + oy * oy + oz * oz
         w = amount[s] * np.exp(-away / np.float32(0.0012))
         for k in range(count):
@@ -142,7 +146,11 @@ def wave(points, amplitude, turns, phase, flatness, ramp, out):
         for k in range(count):
             t = np.float32(k) / np.float32(count - 1)
             a, b = max(k - 1, 0), min(k + 1, count - 1)
-            tx, ty, tz = points[s, b, 0] - points[s, a, 0], points[s, b, 1] - points[s, a, 1], points[s, b, 2] - points[s, a, 2]
+            tx, ty, tz = (
+                points[s, b, 0] - points[s, a, 0],
+                points[s, b, 1] - points[s, a, 1],
+                points[s, b, 2] - points[s, a, 2],
+            )
             ux, uz = points[s, k, 0], points[s, k, 2] + np.float32(0.07)
             uy = max(points[s, k, 1] - np.float32(0.05), np.float32(0))
             dot = (tx * tx + ty * ty + tz * tz) + np.float32(1e-12)
@@ -170,7 +178,9 @@ def cut(points, low_y, out):
         for k in range(1, count):
             if points[s, k, 1] < low_y[s] and points[s, k, 1] < points[s, k - 1, 1]:
                 drop = points[s, k - 1, 1] - points[s, k, 1]
-                end = np.float32(k - 1) + min(max((points[s, k - 1, 1] - low_y[s]) / drop, np.float32(0)), np.float32(1))
+                end = np.float32(k - 1) + min(
+                    max((points[s, k - 1, 1] - low_y[s]) / drop, np.float32(0)), np.float32(1)
+                )
                 break
         end = max(end, np.float32(0.3))
         for k in range(count):

@@ -1,4 +1,4 @@
-"""Growing a person's hair: roots, combing, cutting, locks and waves on the template head, then carried over."""
+"""Growing a person's hair: roots, combing, cutting, locks and waves on the template, then carried over."""
 
 from typing import Final
 
@@ -19,9 +19,10 @@ from mien.training.procedural.strands.scalp import growth, hairline_distance
 from mien.training.procedural.strands.skull import DistanceField, Pool, distance_field, scalp_pool
 from mien.training.procedural.strands.styles import STYLES
 
-STRANDS: Final = 20_000
-CLIPPED_STRANDS: Final = 32_000
-"""Of a buzz cut: they are short, and must cover the scalp alone."""
+DENSITY: Final = 0.40
+"""Share of the scalp pool's points that bear a strand: about 20 000 on a full head of hair."""
+CLIPPED_DENSITY: Final = 0.64
+"""Of a buzz cut: its strands are short, and must cover the scalp alone."""
 FLYAWAYS: Final = 0.03
 GREY_EUMELANIN: Final = 0.012
 
@@ -33,9 +34,9 @@ def grow(
     if look.family == "bald":
         return no_strands()
     pool = scalp_pool(model)
-    wanted = (CLIPPED_STRANDS if look.family == "buzz" else STRANDS) * look.density
     share = growth(look, pool, rng)
-    roots = _chosen(pool, np.flatnonzero(rng.uniform(size=len(pool)) < share * wanted / max(share.sum(), 1)))
+    dense = look.density * (CLIPPED_DENSITY if look.family == "buzz" else DENSITY)
+    roots = _chosen(pool, np.flatnonzero(rng.uniform(size=len(pool)) < share * dense))
     plan = plain_plan(roots, look, rng)
     plan.extra["knot"] = knot_point(model, look)
     STYLES[look.family](plan, look, rng)
@@ -56,12 +57,14 @@ def grown(plan: Plan, field: DistanceField, rng: np.random.Generator) -> np.ndar
     """Points float32 [S, P, 3] of a plan, template head."""
     n = len(plan.xyz)
     wild = rng.uniform(size=n) < FLYAWAYS
-    layer = (plan.layer + wild * rng.uniform(0.002, 0.02, n) * np.clip(plan.length / 0.15, 0, 1)).astype(np.float32)
+    layer = (plan.layer + wild * rng.uniform(0.002, 0.02, n) * np.clip(plan.length / 0.15, 0, 1)).astype(
+        np.float32
+    )
     locks = (plan.locks * ~wild).astype(np.float32)
     points = np.empty((n, plan.points, 3), np.float32)
     f32 = [np.ascontiguousarray(a, dtype=np.float32) for a in (
-        plan.xyz, plan.normals, plan.comb, plan.reach, plan.lift, plan.gravity, plan.stiff, layer, plan.length,
-        plan.tie, plan.pull, plan.open_x, plan.cling)]  # fmt: skip
+        plan.xyz, plan.normals, plan.comb, plan.reach, plan.lift, plan.gravity, plan.stiff, layer,
+        plan.length, plan.tie, plan.pull, plan.open_x, plan.cling)]  # fmt: skip
     grid = (field.values, field.low, field.inverse_spacing)
     kernels.grow(*f32, *grid, points)
     points = _with(kernels.cut, points, plan.cut_y.astype(np.float32))
@@ -69,16 +72,28 @@ def grown(plan: Plan, field: DistanceField, rng: np.random.Generator) -> np.ndar
     coarse = leaders(plan, plan.strands_per_lock * 9, rng)
     points = _with(kernels.clump, points, fine, locks, np.float32(0.8))
     if plan.wave.any():
-        phase = 6.28 * ((fine * 0.618) % 1 * (1 - plan.wave_order) * 3 + (coarse * 0.618) % 1 * plan.wave_order)
-        phase = phase + rng.normal(0, 0.5 * (1 - plan.wave_order) + 0.1, n)
-        length = np.linalg.norm(np.diff(points, axis=1), axis=-1).sum(1)
-        turns = (length / plan.pitch * (1 + 0.15 * ((coarse * 0.414) % 1 - 0.5))).astype(np.float32)
+        turns, phase = _waves(points, plan, fine, coarse)
+        phase = phase + rng.normal(0, 1.2 * (1 - plan.wave_order) + 0.05, n)
         size = (plan.wave * (1 + 0.8 * wild)).astype(np.float32)
         points = _with(kernels.wave, points, size, turns, phase.astype(np.float32),
                        np.float32(plan.flatness), np.float32(plan.ramp))  # fmt: skip
     points = _with(kernels.clump, points, coarse, (0.35 * locks).astype(np.float32), np.float32(1.6))
     kernels.keep_out(points, np.float32(0.0012), *grid)
     return points
+
+
+def _waves(
+    points: np.ndarray, plan: Plan, fine: np.ndarray, coarse: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turns and phases [S] of waves: those of the lock's leader, and on a lower half that hangs in step with
+    its neighbours: crests lie at the same height."""
+    length = np.linalg.norm(np.diff(points, axis=1), axis=-1).sum(1)
+    turns = length / plan.pitch * (1 + 0.1 * ((coarse * 0.414) % 1 - 0.5))
+    k = 2 * points.shape[1] // 3
+    level = -points[:, k, 1] / plan.pitch - turns * k / (points.shape[1] - 1)
+    offset = 0.35 * (coarse * 0.618) % 1 + (1 - plan.wave_order) * 3 * ((fine * 0.618) % 1)
+    phase = 2 * np.pi * (level + offset)
+    return turns[fine].astype(np.float32), phase[fine]
 
 
 def leaders(plan: Plan, per_lock: int, rng: np.random.Generator) -> np.ndarray:

@@ -9,6 +9,8 @@ from numba import njit
 TAPER: Final = np.float32(0.55)
 """Share of its width that a strand loses towards the tip."""
 NEAREST: Final = np.float32(0.05)
+BURIED: Final = np.float32(0.012)
+"""Depth behind other strands at which one is no longer looked for, EG3D units."""
 
 
 @njit(inline="always")
@@ -39,22 +41,45 @@ def project(points, eye, axes, fx, fy, cx, cy, px, distance):
             distance[s, k] = np.sqrt(x * x + y * y + z * z)
 
 
+@njit(inline="always", fastmath=True)
+@no_type_check
+def _buried(x, y, distance, depth):
+    """Whether what is drawn at a pixel lies well before a point, or the pixel outside of the picture."""
+    i, j = int(y + np.float32(0.5)), int(x + np.float32(0.5))
+    if x < 0 or y < 0 or i >= depth.shape[0] or j >= depth.shape[1]:
+        return True
+    return distance > depth[i, j] + BURIED
+
+
 @njit(cache=True, fastmath=True, nogil=True, error_model="numpy")
 @no_type_check
-def draw(px, distance, width, focal_px, index, along, depth):
+def draw(px, distance, width, order, focal_px, index, along, depth):
     """Ribbons that face the camera, nearest first, into index, along and depth [H, W].
 
     Each segment is scanned along its longer screen axis. Where the ribbon is narrower than a sample it covers
     one with a probability that equals its width: the mean over samples is right, and the same every time.
+    Strands come in the given order, best nearest first: segments whose ends and middle are all buried deeper
+    than `BURIED` are left out.
     """
     height, breadth = depth.shape
     last = px.shape[1] - 1
     step_along = np.float32(1) / np.float32(last)
-    for s in range(px.shape[0]):
+    for s in order:
+        hidden_before = False
         for k in range(last):
             d0, d1 = distance[s, k], distance[s, k + 1]
             if d0 < 0 or d1 < 0:
+                hidden_before = False
                 continue
+            if k == 0:
+                hidden_before = _buried(px[s, 0, 0], px[s, 0, 1], d0, depth)
+            hidden = _buried(px[s, k + 1, 0], px[s, k + 1, 1], d1, depth)
+            if hidden and hidden_before:
+                half = np.float32(0.5)
+                x, y = half * (px[s, k, 0] + px[s, k + 1, 0]), half * (px[s, k, 1] + px[s, k + 1, 1])
+                if _buried(x, y, half * (d0 + d1), depth):
+                    continue
+            hidden_before = hidden
             x0, y0, x1, y1 = px[s, k, 0], px[s, k, 1], px[s, k + 1, 0], px[s, k + 1, 1]
             dx, dy = x1 - x0, y1 - y0
             flat = abs(dx) > abs(dy)
@@ -91,7 +116,7 @@ def draw(px, distance, width, focal_px, index, along, depth):
 @njit(cache=True, fastmath=True, nogil=True)
 @no_type_check
 def tangents(points, index, along, out):
-    """Unit tangents [N, 3], towards the tip, of strands `index` [N] at `along` [N]; smooth between segments."""
+    """Unit tangents [N, 3], towards the tip, of strands `index` [N] at `along` [N], smooth."""
     last = points.shape[1] - 1
     for n in range(index.shape[0]):
         s = index[n]
@@ -99,11 +124,30 @@ def tangents(points, index, along, out):
         k = min(int(at), last - 1)
         f = at - k
         before, after = max(k - 1, 0), min(k + 2, last)
-        x = (1 - f) * (points[s, k + 1, 0] - points[s, before, 0]) + f * (points[s, after, 0] - points[s, k, 0])
-        y = (1 - f) * (points[s, k + 1, 1] - points[s, before, 1]) + f * (points[s, after, 1] - points[s, k, 1])
-        z = (1 - f) * (points[s, k + 1, 2] - points[s, before, 2]) + f * (points[s, after, 2] - points[s, k, 2])
+        x = (1 - f) * (points[s, k + 1, 0] - points[s, before, 0]) + f * (
+            points[s, after, 0] - points[s, k, 0]
+        )
+        y = (1 - f) * (points[s, k + 1, 1] - points[s, before, 1]) + f * (
+            points[s, after, 1] - points[s, k, 1]
+        )
+        z = (1 - f) * (points[s, k + 1, 2] - points[s, before, 2]) + f * (
+            points[s, after, 2] - points[s, k, 2]
+        )
         scale = 1 / (np.sqrt(x * x + y * y + z * z) + np.float32(1e-9))
         out[n, 0], out[n, 1], out[n, 2] = x * scale, y * scale, z * scale
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+@no_type_check
+def between(values, index, along, out):
+    """Values [S, P, C] of strands `index` [N] at `along` [N], linear between points, into out [N, C]."""
+    last = values.shape[1] - 1
+    for n in range(index.shape[0]):
+        s, at = index[n], along[n] * np.float32(last)
+        k = min(int(at), last - 1)
+        f = at - np.float32(k)
+        for c in range(values.shape[2]):
+            out[n, c] = values[s, k, c] + f * (values[s, k + 1, c] - values[s, k, c])
 
 
 @njit(cache=True, fastmath=True, nogil=True)

@@ -92,12 +92,18 @@ def _row(
     rise = np.array([0, 1.0 * up, 0.15]) * (0.65 + 0.75 * look.curl)
     s = np.linspace(0, 1, POINTS)[None, :, None]
     reach = long[:, None, None]
-    points = root[:, None] + reach * (forward[:, None] * (s - 0.35 * s**2) + rise * 0.75 * s**1.8) + shift[:, None] * s
+    points = (
+        root[:, None]
+        + reach * (forward[:, None] * (s - 0.35 * s**2) + rise * 0.75 * s**1.8)
+        + shift[:, None] * s
+    )
     width = (0.00042 + 0.00030 * look.mascara) * rng.uniform(0.85, 1.2, n) * (1.0 if upper else 0.75)
     dark = look.eumelanin + 3 * look.mascara
     albedo = hair_albedo(np.full(n, dark), np.zeros(n)) * np.float32(0.8)
     kind = np.full(n, StrandKind.LASH, np.uint8)
-    return Strands(np.ascontiguousarray(points, dtype=np.float32), width.astype(np.float32), albedo, kind, roots)
+    return Strands(
+        np.ascontiguousarray(points, dtype=np.float32), width.astype(np.float32), albedo, kind, roots
+    )
 
 
 def _on(line: np.ndarray, t: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mien.core.camera import Camera
 from mien.training.procedural.strands.base import Strands
-from mien.training.procedural.strands.kernels import draw, project, tangents
+from mien.training.procedural.strands.kernels import between, draw, project, tangents
 
 SKIN_BIAS: Final = np.float32(0.0012)
 """How far below the surface that is already there a strand still shows, EG3D units: roots lie in the skin."""
@@ -34,11 +34,15 @@ class StrandHits:
 
     def xyz(self, strands: Strands) -> np.ndarray:
         """float32 [N, 3], the points seen, head frame."""
-        index = self.index.ravel()[self.samples]
-        at = self.along.ravel()[self.samples] * (strands.points_per_strand - 1)
-        k = np.minimum(at.astype(np.int64), strands.points_per_strand - 2)
-        f = (at - k)[:, None].astype(np.float32)
-        return np.asarray(strands.points[index, k] * (1 - f) + strands.points[index, k + 1] * f)
+        return self.interpolate(strands.points)
+
+    def interpolate(self, values: np.ndarray) -> np.ndarray:
+        """Values float32 [S, P, C] of the strands' points at the samples that show a strand: [N, C]."""
+        out = np.empty((len(self.samples), values.shape[2]), np.float32)
+        if len(out):
+            index, along = self.index.ravel()[self.samples], self.along.ravel()[self.samples]
+            between(np.ascontiguousarray(values, dtype=np.float32), index, along, out)
+        return out
 
 
 def rasterise_strands(strands: Strands, camera: Camera, samples_px: int, depth: np.ndarray) -> StrandHits:
@@ -55,7 +59,8 @@ def rasterise_strands(strands: Strands, camera: Camera, samples_px: int, depth: 
     index = np.full((size, size), -1, np.int32)
     along = np.zeros((size, size), np.float32)
     near = (depth + SKIN_BIAS).astype(np.float32)
-    draw(px, distance, strands.width, K[1, 1], index, along, near)
+    order = np.argsort(distance.min(1) if count[0] else distance[:, 0], kind="stable")
+    draw(px, distance, strands.width, order, K[1, 1], index, along, near)
     tangent = np.zeros((size * size, 3), np.float32)
     seen = np.flatnonzero(index.ravel() >= 0)
     along_seen, tangent_seen = along.ravel()[seen], np.empty((len(seen), 3), np.float32)

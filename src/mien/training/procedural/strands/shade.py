@@ -108,5 +108,7 @@ def _shade(xyz, tangent, normal, index, along, albedo, hair, soft, key, key_colo
             a = albedo[s, c] ** fade
             diffuse = a * (half * wrapped + half * sine * wrapped) * lit[n]
             deep = sky[n] ** (one + half * (one - a))  # bright hair fills its own depth
-            out[n, c] = key_colour[c] * (diffuse + white + tinted * np.sqrt(a) * (a + np.float32(0.03)) + through * a)
+            out[n, c] = key_colour[c] * (
+                diffuse + white + tinted * np.sqrt(a) * (a + np.float32(0.03)) + through * a
+            )
             out[n, c] += soft[n, c] * deep * (a + sheen)

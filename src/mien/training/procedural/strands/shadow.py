@@ -16,6 +16,8 @@ BOUNDS: Final = np.array([0.003, 0.008, 0.016, 0.03, 0.05, 0.08, 0.14, 0.8], np.
 """Ends of the layers behind the first strand, EG3D units."""
 EXTINCTION: Final = 0.55
 """Optical depth per layer of strands that would cover everything once: hair passes light on."""
+MOST_POINTS: Final = 110_000
+"""With more points than this, one of a few strands is taken, wider."""
 SKY_DIRECTIONS: Final = np.array(
     [[0, 1, 0.2], [0.9, 0.45, 0.2], [-0.9, 0.45, 0.2], [0, 0.45, 1], [0, 0.4, -1], [0.7, -0.1, 0.7],
      [-0.7, -0.1, 0.7], [0.7, -0.1, -0.7], [-0.7, -0.1, -0.7]], np.float32,
@@ -32,7 +34,9 @@ class StrandShadow:
         self._empty = len(strands) == 0
         if self._empty:
             return
-        points = strands.points
+        every = max(1, len(strands) * strands.points_per_strand // MOST_POINTS)
+        points = np.ascontiguousarray(strands.points[::every])
+        width = strands.width[::every] * np.float32(every)
         low, high = points.min((0, 1)), points.max((0, 1))
         centre, radius = (low + high) / 2, float(np.linalg.norm(high - low)) / 2 + 0.01
         away = -direction / np.linalg.norm(direction)
@@ -47,9 +51,7 @@ class StrandShadow:
         first_depth(points, self._axes, self._origin, self._scale, per, self._depth)
         self._depth = _dilated_least(self._depth)
         layers = np.zeros((side_px, side_px, len(BOUNDS)), np.float32)
-        deposit(
-            points, strands.width, self._axes, self._origin, self._scale, per, self._depth, BOUNDS, layers
-        )
+        deposit(points, width, self._axes, self._origin, self._scale, per, self._depth, BOUNDS, layers)
         self._layers = np.cumsum(layers, -1, dtype=np.float32)
 
     def transmittance(self, points: np.ndarray) -> np.ndarray:
@@ -69,6 +71,11 @@ class StrandSky:
         some = strands.of(np.arange(0, len(strands), SKY_EVERY))
         some = replace(some, width=some.width * np.float32(SKY_EVERY))
         self._maps = [StrandShadow(some, d, side_px=side_px) for d in SKY_DIRECTIONS]
+
+    def on_strands(self, strands: Strands, *, points_each: int = 9) -> np.ndarray:
+        """Share float32 [S, Q, 1] of the sky at Q points along the strands, for `StrandHits.interpolate`."""
+        few = strands.resampled(min(points_each, strands.points_per_strand)).points
+        return self.share(few.reshape(-1, 3)).reshape(*few.shape[:2], 1)
 
     def share(self, points: np.ndarray) -> np.ndarray:
         """Share of the sky float32 [N] in [0, 1] that points [N, 3] see."""

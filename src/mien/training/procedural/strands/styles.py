@@ -45,7 +45,7 @@ def short(plan: Plan, look: HairLook, rng: np.random.Generator) -> None:
     plan.gravity = 0.25 + 0.2 * top
     side = 0.016 + 0.35 * look.length
     plan.length = ((side + (look.length - side) * top) * _random(rng, 0.65, 1.08, n)).astype(np.float32)
-    plan.layer = (0.003 + (0.006 + 0.022 * look.volume) * top * _random(rng, 0.1, 1, n)).astype(np.float32)
+    plan.layer = (0.003 + (0.006 + 0.022 * look.volume) * top * _random(rng, 0.1, 1.0, n)).astype(np.float32)
     plan.locks = (0.25 + 0.45 * top).astype(np.float32)
     plan.points, plan.strands_per_lock = 9, 16
     plan.wave = (0.006 * look.curl * top).astype(np.float32)
@@ -65,7 +65,9 @@ def side_part(plan: Plan, look: HairLook, rng: np.random.Generator) -> None:
     plan.gravity = 0.3 + 0.1 * top
     long = top * (1 - 0.45 * rear)
     plan.length = ((0.035 + (look.length - 0.035) * long) * _random(rng, 0.5, 1.05, n)).astype(np.float32)
-    plan.layer = (0.003 + (0.006 + 0.022 * look.volume) * long * _random(rng, 0.15, 1, n)).astype(np.float32)
+    plan.layer = (0.003 + (0.006 + 0.022 * look.volume) * long * _random(rng, 0.15, 1.0, n)).astype(
+        np.float32
+    )
     plan.locks = (0.35 + 0.35 * top).astype(np.float32)
     plan.points = 12
 
@@ -80,7 +82,7 @@ def slicked(plan: Plan, look: HairLook, rng: np.random.Generator) -> None:
     plan.reach[:] = 0.25
     plan.cling[:] = 0.7
     plan.length = ((0.05 + (look.length - 0.05) * top) * _random(rng, 0.55, 1.05, n)).astype(np.float32)
-    plan.layer = (0.003 + (0.006 + 0.016 * look.volume) * top * _random(rng, 0.2, 1, n)).astype(np.float32)
+    plan.layer = (0.003 + (0.006 + 0.016 * look.volume) * top * _random(rng, 0.2, 1.0, n)).astype(np.float32)
     plan.locks[:] = 0.7
     plan.points, plan.strands_per_lock = 14, 28
 
@@ -107,12 +109,12 @@ def curly(plan: Plan, look: HairLook, rng: np.random.Generator) -> None:
     plan.gravity[:] = 0.8
     plan.stiff[:] = 0.75
     plan.cling[:] = 0
-    plan.layer = (0.008 + (0.02 + 0.035 * look.volume) * _random(rng, 0, 1, n)).astype(np.float32)
+    plan.layer = (0.008 + (0.02 + 0.035 * look.volume) * _random(rng, 0.0, 1.0, n)).astype(np.float32)
     plan.length = (look.length * _random(rng, 0.7, 1.1, n)).astype(np.float32)
     plan.open_x[:] = 0.085
     plan.locks[:] = 0.85
     plan.wave = (0.0055 + 0.006 * (1 - look.curl)) * _random(rng, 0.8, 1.2, n)
-    plan.pitch, plan.flatness, plan.ramp, plan.wave_order = 0.032 + 0.03 * (1 - look.curl), 0.9, 0.12, 0.93
+    plan.pitch, plan.flatness, plan.ramp, plan.wave_order = 0.032 + 0.03 * (1 - look.curl), 0.9, 0.12, 0.96
     plan.points, plan.strands_per_lock = 26, 26
 
 
@@ -145,7 +147,7 @@ def hanging(plan: Plan, look: HairLook, rng: np.random.Generator) -> None:
     plan.gravity[:] = 1.0
     plan.stiff[:] = 0.7
     plan.cling[:] = 0.35
-    plan.layer = (0.004 + (0.010 + 0.026 * look.volume) * _random(rng, 0, 1, n)).astype(np.float32)
+    plan.layer = (0.004 + (0.010 + 0.026 * look.volume) * _random(rng, 0.0, 1.0, n)).astype(np.float32)
     plan.open_x[:] = look.face_opening * _random(rng, 0.94, 1.12, n)
     plan.locks[:] = 0.75
     plan.points = 26
@@ -176,9 +178,9 @@ def long_wavy(plan: Plan, look: HairLook, rng: np.random.Generator) -> None:
     long_straight(plan, look, rng)
     n = len(plan.xyz)
     plan.wave = (0.007 + 0.012 * look.curl) * _random(rng, 0.8, 1.2, n)
-    plan.pitch, plan.flatness, plan.ramp, plan.wave_order = 0.085 + 0.06 * (1 - look.curl), 0.65, 0.45, 0.95
-    plan.layer += 0.008
-    plan.locks[:] = 0.85
+    plan.pitch, plan.flatness, plan.ramp, plan.wave_order = 0.085 + 0.06 * (1 - look.curl), 0.65, 0.4, 0.985
+    plan.layer += 0.006
+    plan.locks[:] = 0.95
     plan.points, plan.strands_per_lock = 32, 40
 
 
@@ -203,7 +205,7 @@ def tied(plan: Plan, look: HairLook, rng: np.random.Generator) -> None:
     plan.reach[:] = 0.1
     plan.gravity[:] = 0.05
     plan.stiff[:] = 0.55
-    plan.layer = (0.003 + (0.004 + 0.014 * look.volume) * _random(rng, 0, 1, n)).astype(np.float32)
+    plan.layer = (0.003 + (0.004 + 0.014 * look.volume) * _random(rng, 0.0, 1.0, n)).astype(np.float32)
     plan.tie[:] = knot
     plan.pull[:] = 1.2
     plan.length = (away * (1.04 + 0.9 * away)).astype(np.float32)
