@@ -21,9 +21,9 @@ from mien.training.procedural.strands.styles import STYLES
 
 DENSITY: Final = 0.40
 """Share of the scalp pool's points that bear a strand: about 20 000 on a full head of hair."""
-CLIPPED_DENSITY: Final = 0.64
+CLIPPED_DENSITY: Final = 0.55
 """Of a buzz cut: its strands are short, and must cover the scalp alone."""
-FLYAWAYS: Final = 0.03
+FLYAWAYS: Final = 0.02
 GREY_EUMELANIN: Final = 0.012
 
 
