@@ -9,11 +9,13 @@ from mien.core.camera import Camera
 from mien.morphable import chart
 from mien.morphable.model import MorphableModel
 from mien.morphable.raster import cast_rays, interpolate_corners
+from mien.training.procedural.glasses import glasses_mesh, glasses_of
 from mien.training.procedural.lighting import draw_light
 from mien.training.procedural.render.scene import Scene, Sitter, pose
 from mien.training.procedural.render.view import render_view
 from mien.training.procedural.response import Response, draw_response, filmic, photograph, to_srgb
 from mien.training.procedural.semantics import Semantic
+from mien.training.procedural.strands.base import no_strands
 
 FRONT = Camera.orbit(0.0, 0.0)
 
@@ -114,6 +116,26 @@ def test_lids_close_over_the_eyes(sitter: Sitter) -> None:
     ]
     assert shares[0] > 0.01
     assert shares[1] < 0.25 * shares[0]
+
+
+def test_clear_lenses_show_the_eyes_and_dark_ones_hide_them(sitter: Sitter) -> None:
+    look = glasses_of("rectangular", np.random.default_rng(0))
+    still, bare = np.zeros(52, np.float32), replace(sitter, strands=no_strands(), glasses=None)
+    eyes = (Semantic.SCLERA, Semantic.IRIS, Semantic.PUPIL)
+    without = render_view(pose(bare, still), FRONT, 96)
+    eye = np.isin(without.semantic, eyes)
+    clear, dark = (
+        glasses_mesh(sitter.model, sitter.neutral, replace(look, lens_alpha=a, tint=(t, t, t)))
+        for a, t in ((0.03, 0.98), (0.92, 0.25))
+    )
+    shown, hidden = (render_view(pose(replace(bare, glasses=g), still), FRONT, 96) for g in (clear, dark))
+    assert (shown.semantic == Semantic.GLASSES).any()
+    assert np.isin(shown.semantic[eye], eyes).mean() > 0.9
+    assert (hidden.semantic[eye] == Semantic.LENS).mean() > 0.9
+    assert hidden.off_body[eye].mean() > 0.9
+    change = [np.abs(v.linear - without.linear)[eye].mean() for v in (shown, hidden)]
+    assert change[0] < 0.6 * without.linear[eye].mean()
+    assert change[1] > change[0]
 
 
 @pytest.mark.parametrize("name", ["srgb", "filmic"])

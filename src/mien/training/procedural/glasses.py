@@ -17,10 +17,12 @@ TUBE_SIDES: Final = 6
 ARM_POINTS: Final = 14
 EYE_RINGS: Final = ((33, 133, 159, 145), (263, 362, 386, 374))
 BRIDGE_LANDMARK: Final = 6
+LENS_ALBEDO: Final = 0.012
 TEMPLES: Final = (127, 356)
 """Where the face ends before the ears: right and left."""
 OUTLINE: Final[dict[GlassesShape, tuple[float, float, float, float]]] = {
-    "round": (2.0, 23.0, 22.0, 0.0), "rectangular": (4.5, 26.0, 17.0, 0.0), "cat_eye": (2.8, 26.0, 19.0, 0.28),
+    "round": (2.0, 23.0, 22.0, 0.0), "rectangular": (4.5, 26.0, 17.0, 0.0),
+    "cat_eye": (2.8, 26.0, 19.0, 0.28),
     "aviator": (2.5, 28.0, 24.0, -0.12), "half_rim": (3.6, 26.0, 16.5, 0.0),
 }  # fmt: skip
 """Exponent of the superellipse, half width and half height in mm, lift of the upper outer corner."""
@@ -67,7 +69,9 @@ class GlassesMesh:
     reflectance: np.ndarray
     """float32 [F], of light that falls straight on it."""
     alpha: np.ndarray
-    """float32 [F], 1 for the frame, less for the lenses."""
+    """float32 [F], 1 for the frame, for lenses what they hide of the things behind them."""
+    transmission: np.ndarray
+    """float32 [F, 3], colour of the light that lenses pass; 0 for the frame."""
     is_lens: np.ndarray
     """bool [F]."""
 
@@ -188,12 +192,12 @@ def _arm(
     corner = np.array([side * reach, hinge[1], hinge[2] - 0.014])
     beside = abs(temple[0]) + 0.5 * look.thickness + 0.002
     rest = np.array([side * beside, ear[:, 1].max() - 0.004, temple[2] - 0.05])
-    tip = rest + [0.0, -0.05, -0.04]
+    tip = rest + np.array([0.0, -0.05, -0.04])
     half = ARM_POINTS - 5
     t = np.linspace(0, 1, half)[:, None]
     straight = corner * (1 - t) + rest * t
     s = np.linspace(0, 1, 5)[1:, None]
-    knee = rest + [0, 0.0, -0.022]
+    knee = rest + np.array([0.0, 0.0, -0.022])
     hook = (1 - s) ** 2 * rest + 2 * s * (1 - s) * knee + s**2 * tip
     return np.concatenate([hinge[None], straight, hook])
 
@@ -226,7 +230,7 @@ def _lens(rim: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A slightly bulged disc inside a rim."""
     middle = rim.mean(0)
     rings = [middle + s * (rim - middle) + [0, 0, 0.0035 * (1 - s * s)] for s in (0.35, 0.7, 1.0)]
-    vertices = np.concatenate([(middle + [0, 0, 0.0035])[None], *rings])
+    vertices = np.concatenate([(middle + np.array([0.0, 0.0, 0.0035]))[None], *rings])
     n = len(rim)
     k, after = np.arange(n), (np.arange(n) + 1) % n
     faces = [np.stack([0 * k, 1 + k, 1 + after], 1)]
@@ -243,7 +247,8 @@ def _assembled(parts: list[tuple[np.ndarray, np.ndarray, bool]], look: GlassesLo
     shifts = np.cumsum([0] + [len(v) for v, _, _ in parts[:-1]])
     faces = np.concatenate([f + s for (_, f, _), s in zip(parts, shifts, strict=True)]).astype(np.int32)
     lens = np.concatenate([np.full(len(f), is_lens) for _, f, is_lens in parts])
-    albedo = np.where(lens[:, None], look.tint, look.colour).astype(np.float32)
+    albedo = np.where(lens[:, None], np.full(3, LENS_ALBEDO), look.colour).astype(np.float32)
+    passed = np.array(look.tint) * (1 - look.lens_alpha)
     return GlassesMesh(
         np.concatenate([v for v, _, _ in parts]).astype(np.float32),
         faces,
@@ -251,5 +256,6 @@ def _assembled(parts: list[tuple[np.ndarray, np.ndarray, bool]], look: GlassesLo
         np.where(lens, 0.05, 0.25 if look.metal else 0.3).astype(np.float32),
         np.where(lens, 0.04, 0.6 if look.metal else 0.05).astype(np.float32),
         np.where(lens, look.lens_alpha, 1.0).astype(np.float32),
+        np.where(lens[:, None], passed, 0.0).astype(np.float32),
         lens,
     )

@@ -12,7 +12,7 @@ from mien.training.procedural.strands.looks import look_of
 @pytest.fixture(scope="session")
 def neutral(model: MorphableModel) -> np.ndarray:
     identity = np.random.default_rng(3).normal(0, 0.8, model.component_count).astype(np.float32)
-    return (model.mean + np.tensordot(identity, model.identity.numpy(), 1)).numpy().astype(np.float32)
+    return (model.mean.numpy() + np.tensordot(identity, model.identity.numpy(), 1)).astype(np.float32)
 
 
 @pytest.fixture(scope="session")

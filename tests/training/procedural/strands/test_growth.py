@@ -44,7 +44,7 @@ def test_every_family_has_a_style() -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_strands_start_on_the_skin_and_stay_out_of_the_head(model: MorphableModel, family: Family) -> None:
     template = model.mean.numpy()
-    look, strands = grown(model, template, family)
+    _, strands = grown(model, template, family)
     if family == "bald":
         assert len(strands) == 0
         return
@@ -57,7 +57,8 @@ def test_strands_start_on_the_skin_and_stay_out_of_the_head(model: MorphableMode
     assert np.quantile(on_scalp, 0.5 if tied else 1.0) < 1e-5
     inside = distance(model, strands.points[:, 1:].reshape(-1, 3)) < -0.001
     assert inside.mean() < 0.005
-    assert (strands.albedo > 0).all() and (strands.albedo < 1).all()
+    assert (strands.albedo > 0).all()
+    assert (strands.albedo < 1).all()
 
 
 def test_the_same_seed_gives_the_same_hair(model: MorphableModel, neutral: np.ndarray) -> None:
@@ -108,17 +109,19 @@ def test_people_of_all_kinds_get_hair(model: MorphableModel) -> None:
     rng = np.random.default_rng(0)
     looks = [
         draw_hair(model, sex=sex, age=age, melanin=m, rng=rng)
-        for sex in ("female", "male") for age in (12.0, 30.0, 75.0) for m in (0.0, 0.5, 1.0) for _ in range(20)
+        for sex in ("female", "male") for age in (12.0, 30.0, 75.0) for m in (0.0, 0.5, 1.0)
+        for _ in range(20)
     ]  # fmt: skip
     assert {look.family for look in looks} >= set(FAMILIES) - {"ring", "bald"}
     grey = [look.greyness for look in looks]
-    assert min(grey) == 0 and max(grey) > 0.6
+    assert min(grey) == 0
+    assert max(grey) > 0.6
     assert all(isinstance(v, float | str) for v in looks[0].labels().values())
 
 
 def test_brows_lie_on_the_brow_ridge(model: MorphableModel, neutral: np.ndarray) -> None:
     rng = np.random.default_rng(1)
-    look = draw_brows(sex="male", age=30, eumelanin=1.0, pheomelanin=0.0, greyness=0.0, rng=rng)
+    look = draw_brows(sex="male", age=30.0, eumelanin=1.0, pheomelanin=0.0, greyness=0.0, rng=rng)
     brows = grow_brows(model, neutral, look, rng)
     marks = model.landmarks(torch.from_numpy(neutral)).numpy()
     assert 150 < len(brows) < 1400
@@ -133,7 +136,7 @@ def test_brows_lie_on_the_brow_ridge(model: MorphableModel, neutral: np.ndarray)
 def test_lashes_point_out_of_the_eye_and_follow_a_blink(model: MorphableModel) -> None:
     rng = np.random.default_rng(1)
     neutral = model.mean.numpy()
-    lashes = grow_lashes(model, neutral, draw_lashes(sex="female", age=25, eumelanin=1.0, rng=rng), rng)
+    lashes = grow_lashes(model, neutral, draw_lashes(sex="female", age=25.0, eumelanin=1.0, rng=rng), rng)
     assert (lashes.points[:, -1, 2] > lashes.points[:, 0, 2]).mean() > 0.95
     blink = np.zeros(52, np.float32)
     blink[[ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]] = 1
@@ -172,7 +175,7 @@ def test_joined_strands_keep_their_curves(
     model: MorphableModel, neutral: np.ndarray, long_hair: Strands
 ) -> None:
     rng = np.random.default_rng(1)
-    lashes = grow_lashes(model, neutral, draw_lashes(sex="male", age=25, eumelanin=1.0, rng=rng), rng)
+    lashes = grow_lashes(model, neutral, draw_lashes(sex="male", age=25.0, eumelanin=1.0, rng=rng), rng)
     both = join([long_hair, lashes])
     assert len(both) == len(long_hair) + len(lashes)
     np.testing.assert_array_equal(both.points[: len(long_hair)], long_hair.points)

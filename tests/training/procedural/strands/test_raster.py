@@ -1,5 +1,7 @@
 """Seeing strands."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -81,14 +83,16 @@ def test_no_strands_show_nothing() -> None:
 
 
 def test_hidden_segments_that_are_left_out_hardly_change_the_picture(long_hair: Strands) -> None:
-    """Drawn one by one (nothing is ever buried), strands give the same picture but for few samples."""
-    some, camera = long_hair.of(np.arange(0, len(long_hair), 40)), Camera.orbit(0.4, 0.0)
-    whole = rasterise_strands(some, camera, SIDE, FAR)
-    depth = FAR.copy()
+    """Drawn one by one, where nothing is ever buried, strands give the same picture."""
+    some, camera = long_hair.of(np.arange(0, len(long_hair), 25)), Camera.orbit(0.4, 0.0)
+    some = replace(some, width=np.full_like(some.width, 0.005))  # never thinner than a sample: no hashing
+    far = np.full((2 * SIDE, 2 * SIDE), 1e9, np.float32)
+    whole = rasterise_strands(some, camera, 2 * SIDE, far)
+    depth = far.copy()
     for k in range(len(some)):
-        one = rasterise_strands(some.of(np.array([k])), camera, SIDE, FAR)
+        one = rasterise_strands(some.of(np.array([k])), camera, 2 * SIDE, far)
         depth = np.minimum(depth, np.where(one.index >= 0, one.depth, depth))
     seen = depth < 1e8
-    wrong = np.abs(np.where(seen, depth, 0) - np.where(whole.index >= 0, whole.depth, 0)) > 0.02
-    assert seen.sum() > 2000
-    assert wrong.sum() < 0.25 * seen.sum()  # other samples are hashed where strands have other numbers
+    wrong = np.abs(np.where(seen, depth, 0) - np.where(whole.index >= 0, whole.depth, 0)) > 1e-4
+    assert seen.sum() > 8000
+    assert wrong.sum() < 0.04 * seen.sum()  # ribbons five times wider than hair; 0.028 when written

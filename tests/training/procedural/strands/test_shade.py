@@ -35,7 +35,8 @@ def shaded(hits: StrandHits, strands: Strands, key: float, around: float, lit: f
 
 def test_hair_reflects_no_more_than_it_gets(hits: StrandHits, long_hair: Strands) -> None:
     out = shaded(hits, long_hair, 0.0, 1.0, 1.0)
-    assert np.isfinite(out).all() and out.min() > 0
+    assert np.isfinite(out).all()
+    assert out.min() > 0
     assert out.max() < 1
 
 

@@ -1,5 +1,7 @@
 """Light between strands."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -42,7 +44,7 @@ def test_nothing_above_the_strands_is_shaded_and_it_gets_darker_inwards() -> Non
         points[:, 1] = h
         light.append(shadow.transmittance(points).mean())
     assert light[0] == 1
-    assert all(a > b - 1e-6 for a, b in zip(light, light[1:], strict=False))
+    assert all(a > b - 1e-6 for a, b in pairwise(light))
     assert 0 < light[-1] < 0.5
 
 
@@ -59,4 +61,5 @@ def test_the_sky_is_hidden_inside_hair_and_free_outside(long_hair: Strands) -> N
     assert sky.share(roots).mean() < 0.6
     along = sky.on_strands(long_hair)
     assert along.shape == (len(long_hair), 9, 1)
-    assert (along >= 0).all() and (along <= 1).all()
+    assert (along >= 0).all()
+    assert (along <= 1).all()

@@ -94,16 +94,16 @@ def through_lenses(
     mesh: GlassesMesh, at: GlassesSamples, light: Light, shadows: Shadows, behind: np.ndarray
 ) -> np.ndarray:
     """Linear radiance [N, 3] of points of the lenses with radiance `behind` [N, 3] them."""
-    alpha, tint = mesh.alpha[at.face][:, None], mesh.albedo[at.face]
+    passed = mesh.transmission[at.face]
+    alpha, albedo = mesh.alpha[at.face][:, None], mesh.albedo[at.face]
     cos = np.clip((at.normals * at.view).sum(1, keepdims=True), 0.03, 1)
     mirror = (2 * cos * at.normals - at.view).astype(np.float32)
     f0 = mesh.reflectance[at.face][:, None]
     fresnel = f0 + (1 - f0) * (1 - cos) ** 5
-    own = 0.04 * alpha * tint * light.irradiance(at.normals)
-    crossed = behind * (1 - alpha) * np.where(alpha > DARK, 2 * tint, tint)
+    own = alpha * albedo * light.irradiance(at.normals)
     lit = shadows.on_strands(at.xyz + 0.004 * at.normals)[:, None]
     seen = (
         light.backdrop(mirror) * 0.6
         + np.minimum(light.radiance(mirror) - light.backdrop(mirror), GLARE) * lit
     )
-    return np.asarray((1 - fresnel) * crossed + own + fresnel * seen, dtype=np.float32)
+    return np.asarray((1 - fresnel) * (behind * passed + own) + fresnel * seen, dtype=np.float32)

@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from mien.morphable.model import MorphableModel
 from mien.morphable.raster import vertex_normals
 from mien.training.procedural.factors import Sex
-from mien.training.procedural.strands.base import StrandKind, Strands, join
+from mien.training.procedural.strands.base import Roots, StrandKind, Strands, join
 from mien.training.procedural.strands.hair import greying
 from mien.training.procedural.strands.skull import face_pool
 
@@ -86,6 +86,7 @@ def _one_brow(
     inner = -(0.004 + 0.024 * look.unibrow) if look.unibrow > 0.3 else 0.0
     medial = np.abs(pool.xyz[close, 0]) - np.abs(spine[0, 0])
     side_ok = np.sign(pool.xyz[close, 0]) == np.sign(spine[0, 0])
+    side_ok = side_ok & (gap[close] < 1.25 * size + 0.004)  # not around the outer end
     soft = np.clip(1.25 - np.abs(w / size) ** 1.5, 0, 1) * side_ok * (medial > inner - 0.003)
     soft = soft * np.clip((t + 0.06) / 0.14, 0.12, 1) * (1 - np.clip((t - 0.9) / 0.1, 0, 0.8))
     wanted = 170 + 330 * look.density
@@ -104,7 +105,7 @@ def _hairs(
     model: MorphableModel,
     vertices: np.ndarray,
     look: BrowLook,
-    roots,  # type: ignore[no-untyped-def]
+    roots: Roots,
     t: np.ndarray,
     w: np.ndarray,
     spine: np.ndarray,

@@ -182,7 +182,7 @@ def cut(points, low_y, out):
                     max((points[s, k - 1, 1] - low_y[s]) / drop, np.float32(0)), np.float32(1)
                 )
                 break
-        end = max(end, np.float32(0.3))
+        end = max(end, np.float32(0.08))
         for k in range(count):
             at = end * np.float32(k) / np.float32(count - 1)
             i = min(int(at), count - 2)

@@ -1,4 +1,4 @@
-"""Growing a person's hair: roots, combing, cutting, locks and waves on the template head, then carried over."""
+"""Growing a person's hair: roots, combing, cutting, locks and waves on the template, then carried over."""
 
 from typing import Final
 
@@ -19,12 +19,11 @@ from mien.training.procedural.strands.scalp import growth, hairline_distance
 from mien.training.procedural.strands.skull import DistanceField, Pool, distance_field, scalp_pool
 from mien.training.procedural.strands.styles import STYLES
 
-STRANDS: Final = 20_000
-CLIPPED_STRANDS: Final = 32_000
-"""Of a buzz cut: they are short, and must cover the scalp alone."""
-DENSEST: Final = 0.42
-"""Share of the pool's points that bear one of `STRANDS`, at most: a small area gets fewer strands."""
-FLYAWAYS: Final = 0.03
+DENSITY: Final = 0.40
+"""Share of the scalp pool's points that bear a strand: about 20 000 on a full head of hair."""
+CLIPPED_DENSITY: Final = 0.55
+"""Of a buzz cut: its strands are short, and must cover the scalp alone."""
+FLYAWAYS: Final = 0.02
 GREY_EUMELANIN: Final = 0.012
 
 
@@ -35,9 +34,8 @@ def grow(
     if look.family == "bald":
         return no_strands()
     pool = scalp_pool(model)
-    wanted = (CLIPPED_STRANDS if look.family == "buzz" else STRANDS) * look.density
     share = growth(look, pool, rng)
-    dense = min(wanted / max(float(share.sum()), 1.0), DENSEST * wanted / STRANDS)
+    dense = look.density * (CLIPPED_DENSITY if look.family == "buzz" else DENSITY)
     roots = _chosen(pool, np.flatnonzero(rng.uniform(size=len(pool)) < share * dense))
     plan = plain_plan(roots, look, rng)
     plan.extra["knot"] = knot_point(model, look)
@@ -65,8 +63,8 @@ def grown(plan: Plan, field: DistanceField, rng: np.random.Generator) -> np.ndar
     locks = (plan.locks * ~wild).astype(np.float32)
     points = np.empty((n, plan.points, 3), np.float32)
     f32 = [np.ascontiguousarray(a, dtype=np.float32) for a in (
-        plan.xyz, plan.normals, plan.comb, plan.reach, plan.lift, plan.gravity, plan.stiff, layer, plan.length,
-        plan.tie, plan.pull, plan.open_x, plan.cling)]  # fmt: skip
+        plan.xyz, plan.normals, plan.comb, plan.reach, plan.lift, plan.gravity, plan.stiff, layer,
+        plan.length, plan.tie, plan.pull, plan.open_x, plan.cling)]  # fmt: skip
     grid = (field.values, field.low, field.inverse_spacing)
     kernels.grow(*f32, *grid, points)
     points = _with(kernels.cut, points, plan.cut_y.astype(np.float32))

@@ -116,7 +116,7 @@ def draw(px, distance, width, order, focal_px, index, along, depth):
 @njit(cache=True, fastmath=True, nogil=True)
 @no_type_check
 def tangents(points, index, along, out):
-    """Unit tangents [N, 3], towards the tip, of strands `index` [N] at `along` [N]; smooth between segments."""
+    """Unit tangents [N, 3], towards the tip, of strands `index` [N] at `along` [N], smooth."""
     last = points.shape[1] - 1
     for n in range(index.shape[0]):
         s = index[n]

@@ -98,7 +98,7 @@ def look_of(
 ) -> HairLook:
     """A look of one family, what is left open drawn at random."""
     curl = {"curly": rng.uniform(0.45, 0.9), "afro": rng.uniform(0.8, 1), "long_wavy": rng.uniform(0.3, 0.8),
-            "shag": rng.uniform(0.1, 0.6), "short": rng.beta(1.2, 3)}.get(family, rng.beta(1.2, 6))  # fmt: skip
+            "shag": rng.uniform(0.1, 0.6), "short": rng.beta(1.2, 3)}  # fmt: skip
     side = (
         float(rng.choice([-1, 0, 1], p=[0.4, 0.25, 0.35]))
         if family != "side_part"
@@ -109,7 +109,7 @@ def look_of(
     return HairLook(
         family=family,
         length=float(rng.uniform(*LENGTHS[family])),
-        curl=float(curl),
+        curl=float(curl.get(family, rng.beta(1.2, 6))),
         volume=float(rng.uniform(0.15, 1)),
         parting=side * float(rng.uniform(0.025, 0.06)) + float(rng.normal(0, 0.004)),
         swept=float(rng.beta(1.3, 1.3)),

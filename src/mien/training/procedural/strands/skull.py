@@ -22,8 +22,10 @@ HIGH: Final = np.array([0.50, 0.42, 0.30])
 SCALP_POOL: Final = 90_000
 FACE_POOL: Final = 90_000
 COARSE_POOL: Final = 40_000
-EAR_SIDE: Final = 0.136
-"""Half width of the head beside the ears, EG3D units."""
+EAR_MIDDLE: Final = np.array([-0.005, -0.075])
+EAR_SIZE: Final = (0.05, 0.042)
+EAR_HEIGHT: Final = 0.02
+"""Middle (y, z), reach (y, z) and height of an ear under hair, EG3D units."""
 FACE_REACH: Final = 0.02
 """Distance within which a surface is taken as flat for the distance field, EG3D units."""
 
@@ -84,24 +86,26 @@ def distance_field(model: MorphableModel) -> DistanceField:
     sky = model.exposure.numpy()[model.faces_np].mean(1)
     coarse = _pool(model, _body(model) & (sky > 0.05), COARSE_POOL, seed=13)
     fine = scalp_pool(model)
-    xyz = np.concatenate([_ears_pressed(coarse.xyz), fine.xyz[::2]])
-    normals = np.concatenate([coarse.normals, fine.normals[::2]])
+    kept = ~region_faces(model)["ears"].numpy()[coarse.roots.face]
+    xyz = np.concatenate([coarse.xyz[kept], fine.xyz[::2]])
+    normals = np.concatenate([coarse.normals[kept], fine.normals[::2]])
     axes = [np.arange(a, b, SPACING) for a, b in zip(LOW, HIGH, strict=True)]
     nodes = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
     far, index = cKDTree(xyz).query(nodes, eps=0.05)
     flat = ((nodes - xyz[index]) * normals[index]).sum(1)
     near = np.clip(2 - far / FACE_REACH, 0, 1)
     values = near * flat + (1 - near) * far * np.sign(flat)
+    values = values - _ears(nodes)
     grid = values.reshape([len(a) for a in axes]).astype(np.float32)
     return DistanceField(grid, LOW.astype(np.float32), np.float32(1 / SPACING))
 
 
-def _ears_pressed(xyz: np.ndarray) -> np.ndarray:
-    """Hair presses the ears to the head: what stands out beyond its side is moved half way back."""
-    out = xyz.copy()
-    beyond = np.clip(np.abs(xyz[:, 0]) - EAR_SIDE, 0, None) * (xyz[:, 1] > -0.1)
-    out[:, 0] -= 0.5 * np.sign(xyz[:, 0]) * beyond
-    return np.asarray(out)
+def _ears(xyz: np.ndarray) -> np.ndarray:
+    """How far ears under hair stand off the head at points [N, 3]: smooth mounds, for hair presses ears flat
+    and slides over them."""
+    y, z = (xyz[:, 1:] - EAR_MIDDLE).T
+    mound = np.exp(-((y / EAR_SIZE[0]) ** 2) - (z / EAR_SIZE[1]) ** 2)
+    return np.asarray(EAR_HEIGHT * mound * np.clip((np.abs(xyz[:, 0]) - 0.09) / 0.03, 0, 1))
 
 
 def _body(model: MorphableModel) -> np.ndarray:
