@@ -10,6 +10,8 @@ SETTLE: Final = np.float32(0.03)
 """Length over which hair rises from the skin to its layer, EG3D units."""
 STEP: Final = np.float32(0.012)
 """Longest step of growth, EG3D units; stiffness is what a strand keeps of its direction over one."""
+EMERGE: Final = np.float32(0.06)
+"""Length over which hair that grows under an ear's mound comes out of it, EG3D units."""
 LOOSE: Final = np.float32(0.025)
 """Distance from the head over which hair stops to follow its surface."""
 
@@ -72,6 +74,7 @@ def grow(
         scale = one / (np.sqrt(dx * dx + dy * dy + dz * dz) + np.float32(1e-9))
         dx, dy, dz = dx * scale, dy * scale, dz * scale
         _field(values, low, inverse, x, y, z, g)
+        sunk = min(g[0], zero)
         for k in range(1, (count - 1) * parts + 1):
             at = small * np.float32(k)
             hold = np.exp(-at / reach[s])
@@ -94,7 +97,7 @@ def grow(
             dx, dy, dz = dx * scale, dy * scale, dz * scale
             px, py, pz = x, y, z
             x, y, z = x + dx * small, y + dy * small, z + dz * small
-            least = layer[s] * (one - np.exp(-at / SETTLE))
+            least = layer[s] * (one - np.exp(-at / SETTLE)) + sunk * np.exp(-at / EMERGE)
             if open_x[s] > zero and z > np.float32(-0.02) and y < np.float32(0.12):
                 free = open_x[s] * min(one, (np.float32(0.125) - y) * np.float32(14))
                 free *= min(one, (z + np.float32(0.02)) * np.float32(12))
@@ -196,9 +199,17 @@ def cut(points, low_y, out):
 def keep_out(points, margin, values, low, inverse):
     """Push points [S, P, 3] (not the roots) out of the head, in place, to at least `margin`."""
     g = np.empty(4, np.float32)
+    zero = np.float32(0)
     for s in range(points.shape[0]):
+        _field(values, low, inverse, points[s, 0, 0], points[s, 0, 1], points[s, 0, 2], g)
+        sunk, at = min(g[0], zero), zero
         for k in range(1, points.shape[1]):
+            length = zero
+            for c in range(3):
+                length += (points[s, k, c] - points[s, k - 1, c]) ** 2
+            at += np.sqrt(length)
+            least = margin + sunk * np.exp(-at / EMERGE)
             _field(values, low, inverse, points[s, k, 0], points[s, k, 1], points[s, k, 2], g)
-            if g[0] < margin:
+            if g[0] < least:
                 for c in range(3):
-                    points[s, k, c] += (margin - g[0]) * g[c + 1]
+                    points[s, k, c] += (least - g[0]) * g[c + 1]

@@ -78,6 +78,7 @@ def grown(plan: Plan, field: DistanceField, rng: np.random.Generator) -> np.ndar
         points = _with(kernels.wave, points, size, turns, phase.astype(np.float32),
                        np.float32(plan.flatness), np.float32(plan.ramp))  # fmt: skip
     points = _with(kernels.clump, points, coarse, (0.35 * locks).astype(np.float32), np.float32(1.6))
+    points = _with(kernels.cut, points, plan.cut_y.astype(np.float32))  # locks may have drawn ends down
     kernels.keep_out(points, np.float32(0.0012), *grid)
     return points
 
@@ -100,7 +101,7 @@ def leaders(plan: Plan, per_lock: int, rng: np.random.Generator) -> np.ndarray:
     """For every strand [S] the strand that leads its lock: near it, and combed the same way."""
     n = len(plan.xyz)
     lead = rng.choice(n, max(n // per_lock, 1), replace=False)
-    place = np.concatenate([plan.xyz, 0.02 * plan.comb], 1)
+    place = np.concatenate([plan.xyz, 0.04 * plan.comb], 1)
     return np.asarray(lead[cKDTree(place[lead]).query(place)[1]], dtype=np.int64)
 
 

@@ -24,7 +24,7 @@ FACE_POOL: Final = 90_000
 COARSE_POOL: Final = 40_000
 EAR_MIDDLE: Final = np.array([-0.005, -0.075])
 EAR_SIZE: Final = (0.05, 0.042)
-EAR_HEIGHT: Final = 0.02
+EAR_HEIGHT: Final = 0.012
 """Middle (y, z), reach (y, z) and height of an ear under hair, EG3D units."""
 FACE_REACH: Final = 0.02
 """Distance within which a surface is taken as flat for the distance field, EG3D units."""
@@ -89,6 +89,7 @@ def distance_field(model: MorphableModel) -> DistanceField:
     kept = ~region_faces(model)["ears"].numpy()[coarse.roots.face]
     xyz = np.concatenate([coarse.xyz[kept], fine.xyz[::2]])
     normals = np.concatenate([coarse.normals[kept], fine.normals[::2]])
+    xyz, normals = _without_creases(xyz, normals)
     axes = [np.arange(a, b, SPACING) for a, b in zip(LOW, HIGH, strict=True)]
     nodes = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
     far, index = cKDTree(xyz).query(nodes, eps=0.05)
@@ -98,6 +99,20 @@ def distance_field(model: MorphableModel) -> DistanceField:
     values = values - _ears(nodes)
     grid = values.reshape([len(a) for a in axes]).astype(np.float32)
     return DistanceField(grid, LOW.astype(np.float32), np.float32(1 / SPACING))
+
+
+def _without_creases(xyz: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Samples and normals [N, 3] without the creases where ears join the head, whose planes lead astray; the
+    rest there faces sideways, so that the gap that the ears leave closes evenly."""
+    y, z = (xyz[:, 1:] - EAR_MIDDLE).T
+    beside = np.clip((np.abs(xyz[:, 0]) - 0.08) / 0.03, 0, 1)
+    zone = np.exp(-((y / 0.075) ** 4) - (z / 0.065) ** 4) * beside
+    out = np.stack([xyz[:, 0], 0 * z, 0.5 * (xyz[:, 2] - chart.AXIS_Z)], 1)
+    out /= np.linalg.norm(out, axis=1, keepdims=True) + 1e-9
+    kept = ((normals * out).sum(1) > 0.75) | (zone < 0.3)
+    normals = normals + zone[:, None] * (out - normals)
+    normals = normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-9)
+    return xyz[kept], normals[kept]
 
 
 def _ears(xyz: np.ndarray) -> np.ndarray:
