@@ -34,14 +34,14 @@ class Batch:
     """Some heads, each seen in one view. N is the size of what is completed."""
 
     given: CompletionInput
-    body: Float[Tensor, "batch 3 size size"]
+    body: Float[Tensor, "*batch 3 size size"]
     """True colours in [0, 1]."""
-    hair: Float[Tensor, "batch 3 size size"]
-    height: Float[Tensor, "batch 1 half half"]
+    hair: Float[Tensor, "*batch 3 size size"]
+    height: Float[Tensor, "*batch 1 half half"]
     """True, in units of `HEIGHT_SCALE`."""
-    opacity: Float[Tensor, "batch 1 half half"]
+    opacity: Float[Tensor, "*batch 1 half half"]
     """Of the hair, in [0, 1]."""
-    seen: Float[Tensor, "batch 2 half half"]
+    seen: Float[Tensor, "*batch 2 half half"]
     """1 where the view shows the body, the hair."""
 
 

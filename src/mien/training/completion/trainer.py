@@ -88,16 +88,12 @@ class CompletionTrainer:
             out = self.network(batch.given)
         return Completed(out.body.float(), out.hair.float(), out.height.float())
 
-    def costs_of(self, heads: Sequence[int]) -> float:
-        """Sum of the costs on the first view of some heads, without a critic."""
-        total = 0.0
+    def costs_of(self, heads: Sequence[int], *, seed: int = 0) -> dict[str, float]:
+        """The costs of views of some heads, drawn as in training but by a seed of their own."""
+        batch = self.examples.batch(heads, np.random.default_rng(seed))
         with torch.no_grad():
-            for head in heads:
-                batch = self.examples.fixed(head)
-                total += sum(
-                    float(v) for v in completion_costs(self.complete(batch), batch, self.config).values()
-                )
-        return total
+            costs = completion_costs(self.complete(batch), batch, self.config)
+        return {name: float(value) for name, value in costs.items()}
 
     def scores(self) -> Scores:
         """On the heads that are held out."""
