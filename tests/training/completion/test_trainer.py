@@ -61,11 +61,11 @@ def test_other_settings_are_refused(make: Callable[..., CompletionTrainer], tmp_
 
 
 def test_it_learns(make: Callable[..., CompletionTrainer], tmp_path: Path) -> None:
-    """From average heads to these four."""
-    trainer = make(tmp_path, CompletionTraining(minutes=0.5, batch=2, lr=4e-3, held_out=1, half=False))
+    """One head, of which it sees nothing and the generator knows only the average, by heart."""
+    config = CompletionTraining(minutes=0.6, batch=1, lr=1e-2, held_out=4, no_evidence=1.0, half=False)
+    trainer = make(tmp_path, config)
     trainer.examples.codes = torch.zeros_like(trainer.examples.codes)
-    before = trainer.costs_of([0, 1, 2, 3])
+    before = trainer.costs_of([0])
     trainer.run()
-    after = trainer.costs_of([0, 1, 2, 3])
-    assert after["hair"] < 0.92 * before["hair"]
-    assert after["body"] < before["body"]
+    after = trainer.costs_of([0])
+    assert after["body"] < 0.8 * before["body"]
