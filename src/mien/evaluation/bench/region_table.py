@@ -39,7 +39,9 @@ def _at(persons: list[dict[str, Any]], subject: str, yaw: float) -> dict[str, Re
         for person in persons
     ]
     everything = [score for person in views for view in person for score in view.values()]
-    total = {key: max(sum(score[key] for score in everything), 1e-9) for key in ("pixels", "squared_error")}
+    total = {
+        key: max(float(sum(score[key] for score in everything)), 1e-9) for key in ("pixels", "squared_error")
+    }
     out = {}
     for region in Region:
         name = region.name.lower()

@@ -107,7 +107,7 @@ def curly(plan: Plan, look: HairLook, rng: np.random.Generator) -> None:
     plan.gravity[:] = 0.8
     plan.stiff[:] = 0.75
     plan.cling[:] = 0
-    plan.layer = (0.008 + (0.02 + 0.035 * look.volume) * _random(rng, 0, 1.0, n)).astype(np.float32)
+    plan.layer = (0.008 + (0.02 + 0.035 * look.volume) * _random(rng, 0.0, 1.0, n)).astype(np.float32)
     plan.length = (look.length * _random(rng, 0.7, 1.1, n)).astype(np.float32)
     plan.open_x[:] = 0.085
     plan.locks[:] = 0.85
@@ -145,7 +145,7 @@ def hanging(plan: Plan, look: HairLook, rng: np.random.Generator) -> None:
     plan.gravity[:] = 1.0
     plan.stiff[:] = 0.7
     plan.cling[:] = 0.35
-    plan.layer = (0.004 + (0.010 + 0.026 * look.volume) * _random(rng, 0, 1.0, n)).astype(np.float32)
+    plan.layer = (0.004 + (0.010 + 0.026 * look.volume) * _random(rng, 0.0, 1.0, n)).astype(np.float32)
     plan.open_x[:] = look.face_opening * _random(rng, 0.94, 1.12, n)
     plan.locks[:] = 0.75
     plan.points = 26
@@ -203,7 +203,7 @@ def tied(plan: Plan, look: HairLook, rng: np.random.Generator) -> None:
     plan.reach[:] = 0.1
     plan.gravity[:] = 0.05
     plan.stiff[:] = 0.55
-    plan.layer = (0.003 + (0.004 + 0.014 * look.volume) * _random(rng, 0, 1.0, n)).astype(np.float32)
+    plan.layer = (0.003 + (0.004 + 0.014 * look.volume) * _random(rng, 0.0, 1.0, n)).astype(np.float32)
     plan.tie[:] = knot
     plan.pull[:] = 1.2
     plan.length = (away * (1.04 + 0.9 * away)).astype(np.float32)
