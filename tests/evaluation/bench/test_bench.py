@@ -326,7 +326,7 @@ def test_a_run_goes_on_where_it_was_and_reports(tmp_path: Path, model: Morphable
     assert report.table[OURS]["0"]["expression_picture_error"] is None
     written = json.loads((tmp_path / "out" / JSON_FILE).read_text())
     assert written["table"][OURS]["0"]["psnr_db"]["mean"] == pytest.approx(interval.mean, rel=1e-5)
-    shares = [mean.error_share for mean in report.regions[OURS]["0"].values()]
+    shares = [mean.pixel_share for mean in report.regions[OURS]["0"].values()]
     assert sum(shares) == pytest.approx(1)
     assert report.regions[OURS]["0"]["face"].persons == 2
     table = (tmp_path / "out" / TABLE_FILE).read_text()
