@@ -50,7 +50,7 @@ FIGURES: Final = (
 
 
 PLOTTED: Final = (
-    "psnr_db", "psnr_face_db", "ssim", "alpha_error", "expression_picture_error", "identity_seen",
+    "psnr_db", "psnr_face_db", "depth_error_mm", "alpha_error", "expression_picture_error", "identity_seen",
 )  # fmt: skip
 
 
