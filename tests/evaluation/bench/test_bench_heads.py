@@ -84,7 +84,7 @@ def test_alpha_is_soft_and_covers_what_has_a_depth(front: TrueView) -> None:
 def test_landmarks_lie_on_the_surface_that_is_seen(head: BenchHead, yaw_deg: float, expression: str) -> None:
     camera = bench_camera(yaw_deg, 0.0)
     view = head.view(expression_of(expression), camera, 2 * PX)
-    points = (NOSE, FOREHEAD, CHIN, 50)  # the cheek on the side to which the camera goes
+    points: tuple[int, ...] = (NOSE, FOREHEAD, CHIN, 50)  # the cheek on the side to which the camera goes
     distance = (view.landmarks[list(points)] - camera.position).norm(dim=-1)
     if yaw_deg:
         points = points[:2]

@@ -68,11 +68,12 @@ def test_regions_share_out_the_whole_error() -> None:
 
 def person(face: float, hair: float | None) -> dict:
     """One view with given errors in 10 pixels of the face and 30 of hair."""
-    regions = {"face": {"pixels": 10, "squared_error": 10 * face, "squared_error_uncovered": 0.0,
+    regions: dict[str, dict[str, float | None]] = {}
+    regions |= {"face": {"pixels": 10, "squared_error": 10 * face, "squared_error_uncovered": 0.0,
                         "depth_error_mm": 2.0}}  # fmt: skip
     if hair is not None:
-        regions["hair"] = {"pixels": 30, "squared_error": 30 * hair, "squared_error_uncovered": 15 * hair,
-                           "depth_error_mm": None}  # fmt: skip
+        regions |= {"hair": {"pixels": 30, "squared_error": 30 * hair, "squared_error_uncovered": 15 * hair,
+                             "depth_error_mm": None}}  # fmt: skip
     return {"views": [{"yaw_deg": 15.0, "scores": {OURS: {"regions": regions}}}]}
 
 
