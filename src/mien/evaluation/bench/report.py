@@ -147,14 +147,14 @@ def plot(report: Report, path: Path) -> bool:
     shown = [figure for figure in FIGURES if figure.key in PLOTTED]
     canvas = Canvas(figsize=(11, 6))
     for axis, figure in zip(canvas.subplots(2, 3).flat, shown, strict=True):
-        for subject, by_yaw in report.table.items():
+        for colour, (subject, by_yaw) in enumerate(report.table.items()):
             points = [(float(yaw), row[figure.key]) for yaw, row in by_yaw.items()]
             known = [(yaw, interval) for yaw, interval in points if interval is not None]
             if known:
                 yaws = [yaw for yaw, _ in known]
-                (line,) = axis.plot(yaws, [i.mean for _, i in known], marker="o", label=subject)
+                axis.plot(yaws, [i.mean for _, i in known], marker="o", label=subject, color=f"C{colour}")
                 low, high = [i.low for _, i in known], [i.high for _, i in known]
-                axis.fill_between(yaws, low, high, alpha=0.2, color=line.get_color())
+                axis.fill_between(yaws, low, high, alpha=0.2, color=f"C{colour}")
         axis.set_title(figure.title, fontsize=10)
         axis.set_xlabel("yaw (degrees)")
     canvas.axes[0].legend(fontsize=8)
