@@ -27,6 +27,8 @@ class Seen:
     rgb: Float[Tensor, "height width 3"]
     """In [0, 1], premultiplied by alpha."""
     alpha: Float[Tensor, "height width"]
+    distance: Float[Tensor, "height width"] | None = None
+    """Along the rays, units of the head's frame; 0 where nothing is seen. None if it is not known."""
 
 
 @runtime_checkable

@@ -83,7 +83,7 @@ class BaseViewer:
     def see(self, camera: Camera, expression: Tensor, size_px: tuple[int, int]) -> Seen:
         """See `render_bust`."""
         out = render_bust(self.puppet, camera, *size_px, expression)
-        return Seen(out.rgb, out.alpha)
+        return Seen(out.rgb, out.alpha, out.depth)
 
 
 def drive_avatar(

@@ -1,21 +1,36 @@
 """The heads of mien-bench and their truth. The only place that knows which procedural head it is.
 
 Another head takes the place of this one by giving `BenchHead`s from `bench_head`.
+
+The light is the person's own and stays where it is in the head's frame: the camera goes around a person who
+keeps still, so no shadow and no shade moves, and only shine depends on the view.
 """
 
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final, Protocol, runtime_checkable
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from mien.core.camera import Camera
-from mien.evaluation.bench.plan import BENCH_SEED
+from mien.evaluation.bench.backdrop import draw_backdrop
+from mien.evaluation.bench.frames import bench_camera
+from mien.evaluation.bench.plan import BENCH_SEED, NEUTRAL, PHOTO_PX, expression_of
+from mien.evaluation.bench.regions import region_map
 from mien.morphable.model import MorphableModel
-from mien.training.heads import Head, random_head, render_head, render_rgba
+from mien.training.procedural.person import Person, draw_person
+from mien.training.procedural.render.scene import Scene, Sitter, make_sitter, pose
+from mien.training.procedural.render.shadow import Shadows
+from mien.training.procedural.render.view import ProceduralView, render_view
+from mien.training.procedural.response import Response, draw_response, photograph
+
+SAMPLES_PX: Final = 1024
+"""Side in samples of every picture, so that thin strands look the same in the photo and in the views."""
+MOST_SAMPLES: Final = 4
+"""Samples per side of a pixel at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +41,11 @@ class TrueView:
     """In [0, 1], premultiplied by alpha."""
     alpha: Float[Tensor, "height width"]
     depth: Float[Tensor, "height width"]
-    """Along the ray, EG3D units; 0 where there is nothing."""
+    """Along the ray to the first surface, EG3D units; 0 where there is nothing."""
     landmarks: Float[Tensor, "478 3"]
     """MediaPipe's points on the true surface, head frame, also those that are hidden."""
+    regions: UInt8[Tensor, "height width"]
+    """A `Region` for every pixel."""
 
 
 @runtime_checkable
@@ -39,43 +56,75 @@ class BenchHead(Protocol):
         """The person with true coefficients, from a camera of the head's frame."""
         ...
 
+    def photo(self, size_px: int) -> UInt8[np.ndarray, "size size 3"]:
+        """The neutral face from the front, before a background, as a camera takes it."""
+        ...
 
-@dataclass(frozen=True, eq=False)
+
 class ProceduralBenchHead:
-    """A head of `mien.training.heads`."""
+    """A person of `mien.training.procedural`, painted and grown once. Expressions are kept once posed."""
 
-    model: MorphableModel
-    head: Head
+    def __init__(
+        self, model: MorphableModel, person: Person, response: Response, seed: tuple[int, ...]
+    ) -> None:
+        self.person, self.response = person, response
+        self._model, self._seed = model, seed
+        self._posed: dict[bytes, tuple[Scene, Shadows]] = {}
+
+    @cached_property
+    def _sitter(self) -> Sitter:
+        return make_sitter(self._model, self.person)
 
     def view(self, expression: Float[Tensor, "52"], camera: Camera, size_px: int) -> TrueView:
-        """Four rays a pixel for the picture, one for the depth."""
-        e = expression.numpy()
-        rgba = torch.from_numpy(render_rgba(self.model, self.head, e, camera, size_px))
-        depth = render_head(self.model, self.head, e, camera, size_px).depth.reshape(size_px, size_px)
-        vertices = self.model.vertices(torch.from_numpy(self.head.identity), expression)
-        landmarks = self.model.landmarks(vertices)
-        return TrueView(rgba[..., :3], rgba[..., 3], torch.from_numpy(depth), landmarks)
+        """With the photo's camera response, but without its noise."""
+        seen = self._look(expression, camera, size_px)
+        landmarks = self._landmarks(expression)
+        return TrueView(
+            rgb=torch.from_numpy(seen.rgb),
+            alpha=torch.from_numpy(seen.alpha),
+            depth=torch.from_numpy(seen.depth),
+            landmarks=landmarks,
+            regions=torch.from_numpy(region_map(seen, landmarks)),
+        )
+
+    def photo(self, size_px: int) -> UInt8[np.ndarray, "size size 3"]:
+        """Noise included; person and background are one picture before the camera's response."""
+        seen = self._look(expression_of(NEUTRAL), bench_camera(0.0, 0.0), size_px)
+        behind = draw_backdrop(self.person.light, np.random.default_rng((*self._seed, 2)), size_px)
+        linear = seen.linear + (1 - seen.alpha[..., None]) * behind
+        noise = np.random.default_rng((*self._seed, 3))
+        rgb = photograph(linear, _at_size(self.response, size_px), noise)
+        return np.round(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
+
+    def _look(self, expression: Tensor, camera: Camera, size_px: int) -> ProceduralView:
+        scene, shadows = self._scene(expression)
+        return render_view(
+            scene, camera, size_px,
+            supersampling=min(max(SAMPLES_PX // size_px, 1), MOST_SAMPLES),
+            shadows=shadows,
+            response=replace(_at_size(self.response, size_px), noise=0.0),
+        )  # fmt: skip
+
+    def _scene(self, expression: Tensor) -> tuple[Scene, Shadows]:
+        coefficients = expression.numpy().astype(np.float32)
+        key = coefficients.tobytes()
+        if key not in self._posed:
+            scene = pose(self._sitter, coefficients)
+            self._posed[key] = scene, scene.shadows(self.person.light)
+        return self._posed[key]
+
+    def _landmarks(self, expression: Tensor) -> Float[Tensor, "478 3"]:
+        return self._model.landmarks(torch.from_numpy(self._scene(expression)[0].body.vertices))
+
+
+def _at_size(response: Response, size_px: int) -> Response:
+    """The lens' blur is that of the photo, whatever the size of the picture."""
+    return replace(response, blur_px=response.blur_px * size_px / PHOTO_PX)
 
 
 def bench_head(model: MorphableModel, index: int) -> BenchHead:
     """The person of a number, the same on every machine."""
-    return ProceduralBenchHead(model, random_head(model, np.random.default_rng([BENCH_SEED, index])))
-
-
-def bench_background(index: int, size_px: int) -> Float[np.ndarray, "size size 3"]:
-    """A wall in [0, 1]: one muted colour, a gradient and soft blotches, as behind a portrait."""
-    rng = np.random.default_rng([BENCH_SEED, index, 1])
-    colour = rng.uniform(0.35, 0.8) * (1 + rng.normal(0, 0.08, 3))
-    blotches = cv2.resize(rng.normal(0, 0.03, (4, 4)), (size_px, size_px), interpolation=cv2.INTER_CUBIC)
-    across, down = np.meshgrid(*2 * [np.linspace(-0.5, 0.5, size_px)])
-    slope = rng.normal(0, 0.12, 2)
-    light = 1 + slope[0] * across + slope[1] * down + blotches
-    return np.clip(colour * light[..., None], 0, 1).astype(np.float32)
-
-
-def portrait(
-    view: TrueView, background: Float[np.ndarray, "size size 3"]
-) -> UInt8[np.ndarray, "size size 3"]:
-    """A true view before a background, as a photo shows it."""
-    rgb = view.rgb.numpy() + (1 - view.alpha.numpy()[..., None]) * background
-    return np.round(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
+    seed = (BENCH_SEED, index)
+    person = draw_person(model, np.random.default_rng(seed))
+    response = draw_response(np.random.default_rng((*seed, 1)), skin_luminance=person.skin_luminance)
+    return ProceduralBenchHead(model, person, response, seed)

@@ -10,10 +10,10 @@ from mien.core.arkit import ARKIT_INDEX
 from mien.core.camera import FFHQ_FOCAL
 from mien.generator.samples import rest_expression
 
-BENCH_VERSION: Final = 1
+BENCH_VERSION: Final = 2
 """Goes up when figures of before and after can no longer be compared."""
-BENCH_SEED: Final = 20771
-"""Of the persons; not to be trained on."""
+BENCH_SEED: Final = 2_971_215_073
+"""Of the persons. Training draws head k from (seed, k) with seeds from 0 on: keep them far below this one."""
 IDENTITIES: Final = 50
 PHOTO_PX: Final = 512
 VIEW_PX: Final = 256

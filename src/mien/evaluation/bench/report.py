@@ -11,6 +11,7 @@ import numpy as np
 
 from mien.core.atomic import atomic_path
 from mien.core.errors import InputError
+from mien.evaluation.bench.region_table import RegionMean, region_lines, region_means
 from mien.evaluation.bench.run import PERSONS, read_persons, read_settings
 from mien.evaluation.metrics.bootstrap import Interval, bootstrap_mean
 from mien.io.images import read_photo, write_image
@@ -38,6 +39,7 @@ FIGURES: Final = (
     Figure("perceptual", "perceptual", 3),
     Figure("sharpness", "sharpness", 2),
     Figure("alpha_error", "alpha error", 3),
+    Figure("depth_error_mm", "depth mm", 1),
     Figure("pose_error_deg", "pose °", 1),
     Figure("landmark_error", "landmarks", 3),
     Figure("expression_picture_error", "expression", 2, weight="expression_change"),
@@ -48,7 +50,7 @@ FIGURES: Final = (
 
 
 PLOTTED: Final = (
-    "psnr_db", "psnr_face_db", "ssim", "alpha_error", "expression_picture_error", "identity_seen",
+    "psnr_db", "psnr_face_db", "depth_error_mm", "alpha_error", "expression_picture_error", "identity_seen",
 )  # fmt: skip
 
 
@@ -62,6 +64,8 @@ class Report:
     """Reason by number."""
     table: dict[str, dict[str, dict[str, Interval | None]]]
     """By subject, yaw and figure: mean over persons with a 95 % interval; None if nobody has the figure."""
+    regions: dict[str, dict[str, dict[str, RegionMean]]]
+    """By subject, yaw and region."""
     turns: dict[str, dict[str, float | None]]
     """By subject: jitter and warping error, means over persons."""
     cost: dict[str, float]
@@ -83,6 +87,7 @@ def make_report(folder: Path) -> Report:
         persons=len(there),
         failed={str(p["index"]): p["failed"] for p in persons if "failed" in p},
         table=_table(there),
+        regions=region_means(there),
         turns=_turns(there),
         cost={
             "seconds": _mean(c["seconds"] for c in costs),
@@ -128,6 +133,7 @@ def markdown(report: Report) -> str:
         cells = " | ".join("-" if v is None else f"{v:.5f}" for v in turn.values())
         seconds = report.seconds_per_view.get(subject)
         lines.append(f"| {subject} | {cells} | {'-' if seconds is None else f'{seconds:.2f}'} |")
+    lines += ["", *region_lines(report.regions)]
     return "\n".join([*lines, "", *(f"Failed: {k}: {v}" for k, v in report.failed.items())]).rstrip() + "\n"
 
 
@@ -141,14 +147,14 @@ def plot(report: Report, path: Path) -> bool:
     shown = [figure for figure in FIGURES if figure.key in PLOTTED]
     canvas = Canvas(figsize=(11, 6))
     for axis, figure in zip(canvas.subplots(2, 3).flat, shown, strict=True):
-        for subject, by_yaw in report.table.items():
+        for colour, (subject, by_yaw) in enumerate(report.table.items()):
             points = [(float(yaw), row[figure.key]) for yaw, row in by_yaw.items()]
             known = [(yaw, interval) for yaw, interval in points if interval is not None]
             if known:
                 yaws = [yaw for yaw, _ in known]
-                (line,) = axis.plot(yaws, [i.mean for _, i in known], marker="o", label=subject)
+                axis.plot(yaws, [i.mean for _, i in known], marker="o", label=subject, color=f"C{colour}")
                 low, high = [i.low for _, i in known], [i.high for _, i in known]
-                axis.fill_between(yaws, low, high, alpha=0.2, color=line.get_color())
+                axis.fill_between(yaws, low, high, alpha=0.2, color=f"C{colour}")
         axis.set_title(figure.title, fontsize=10)
         axis.set_xlabel("yaw (degrees)")
     canvas.axes[0].legend(fontsize=8)

@@ -65,7 +65,9 @@ class MeshRerender:
         rgba = np.zeros((len(directions), 4), np.float32)
         rgba[found, :3], rgba[found, 3] = self._textured(hits.of(found)), 1
         small = torch.from_numpy(rgba.reshape(size_px, n, size_px, n, 4).mean((1, 3)))
-        return Seen(small[..., :3], small[..., 3])
+        first = torch.from_numpy(np.where(hits.hit, hits.depth, np.inf).reshape(size_px, n, size_px, n))
+        nearest = first.amin((1, 3)).float()
+        return Seen(small[..., :3], small[..., 3], torch.where(nearest.isfinite(), nearest, 0.0))
 
     def pose(self, turn: Float[Tensor, "3 3"], expression: Float[Tensor, "52"]) -> Pose:
         """Of the fitted mesh: the same as a mien-base avatar's, which lives on this very mesh."""

@@ -17,10 +17,9 @@ from mien.core.atomic import atomic_path
 from mien.core.errors import InputError, ResumeError
 from mien.core.progress import progress
 from mien.evaluation.bench.eyes import Eyes
-from mien.evaluation.bench.frames import bench_camera
-from mien.evaluation.bench.heads import BenchHead, bench_background, bench_head, portrait
+from mien.evaluation.bench.heads import BenchHead, bench_head
 from mien.evaluation.bench.person import Bench, PersonScore, score_person
-from mien.evaluation.bench.plan import BENCH_VERSION, IDENTITIES, NEUTRAL, PHOTO_PX, ViewPlan, expression_of
+from mien.evaluation.bench.plan import BENCH_VERSION, IDENTITIES, PHOTO_PX, ViewPlan
 from mien.evaluation.bench.subject_files import MakeSubjects, SittingError
 from mien.evaluation.metrics.perceptual import PerceptualDistance
 from mien.evaluation.sheets import contact_sheet
@@ -131,9 +130,8 @@ def _read(path: Path) -> dict[str, Any]:
 def _measure(folder: Path, index: int, head: BenchHead, make_subjects: MakeSubjects, bench: Bench) -> str:
     """One person: photo, inversion, all views; gives a line to say."""
     path = person_file(folder, index)
-    front = head.view(expression_of(NEUTRAL), bench_camera(0.0, 0.0), PHOTO_PX)
     photo = folder / PERSONS / f".{index:03d}.photo.png"
-    rgb = portrait(front, bench_background(index, PHOTO_PX))
+    rgb = head.photo(PHOTO_PX)
     write_image(photo, rgb)
     try:
         sat = make_subjects(photo)

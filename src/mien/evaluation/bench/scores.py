@@ -7,7 +7,6 @@ at least one half. Figures whose name ends in `_seen` are an estimator's, of out
 from dataclasses import dataclass
 from typing import Final
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
@@ -17,6 +16,15 @@ from mien.animation.viewer import Seen
 from mien.core.camera import Camera
 from mien.evaluation.bench.eyes import Glance
 from mien.evaluation.bench.frames import rotation_between, to_camera
+from mien.evaluation.bench.regions import (
+    SOLID,
+    RegionScore,
+    eyes_apart,
+    hull_mask,
+    median_known,
+    region_scores,
+    relative_depth_mm,
+)
 from mien.evaluation.bench.subjects import Pose
 from mien.evaluation.identity import identity_distance
 from mien.evaluation.metrics.expression import expression_distance
@@ -30,7 +38,6 @@ from mien.evaluation.metrics.ssim import ssim
 Rgb = UInt8[np.ndarray, "height width 3"]
 
 PAPER: Final = 0.5
-SOLID: Final = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +52,9 @@ class Truth:
     camera: Camera
     landmarks: Float[Tensor, "478 3"]
     landmarks_neutral: Float[Tensor, "478 3"]
+    depth: Float[Tensor, "height width"]
+    """Along the rays."""
+    regions: UInt8[Tensor, "height width"]
     features: Features | None
     """For the perceptual distance, if there is one."""
     unit_px: float
@@ -60,6 +70,8 @@ class Shown:
     rgb_neutral: Rgb
     """For the same turn with the neutral face."""
     alpha: Float[Tensor, "height width"]
+    distance: Float[Tensor, "height width"] | None
+    """Along the rays; None if it is not known."""
     pose: Pose
     landmarks_neutral: Float[Tensor, "478 3"]
     glance: Glance | None
@@ -96,6 +108,10 @@ class ViewScore:
     aed_seen: float | None
     identity_seen: float | None
     """dlib's distance to the true picture of the same view."""
+    depth_error_mm: float | None
+    """Median over the foreground that both show; see `_depth_error_mm`."""
+    regions: dict[str, RegionScore]
+    """By the name of a `Region`."""
 
 
 def over_grey(seen: Seen) -> Rgb:
@@ -117,6 +133,7 @@ def score_view(
         )
     )  # fmt: skip
     seen = seen_errors(shown.glance, truth.glance)
+    apart_mm = _depth_error_mm(shown, truth)
     return ViewScore(
         psnr_db=min(psnr_db(shown.rgb, truth.rgb, weight=mask), MOST_DB),
         psnr_face_db=_face_psnr(shown, truth, mask, points_true),
@@ -132,13 +149,29 @@ def score_view(
         pose_error_seen_deg=seen[0],
         aed_seen=seen[1],
         identity_seen=seen[2],
+        depth_error_mm=None if apart_mm is None else median_known(apart_mm[mask > 0]),
+        regions=region_scores(
+            ((shown.rgb.astype(np.float64) - truth.rgb) ** 2).mean(-1),
+            (shown.alpha >= SOLID).numpy(),
+            truth.regions.numpy(),
+            apart_mm,
+        ),
     )
 
 
+def _depth_error_mm(shown: Shown, truth: Truth) -> Float[np.ndarray, "height width"] | None:
+    """Between the surfaces in a pixel, both measured from between the eyes along the camera's axis, after the
+    subject is scaled so that its eyes are as far apart as the true ones; NaN where one of both is missing."""
+    if shown.distance is None:
+        return None
+    scale = eyes_apart(truth.landmarks_neutral) / eyes_apart(shown.landmarks_neutral)
+    distance = shown.distance * (shown.alpha >= SOLID)
+    mine = relative_depth_mm(distance, shown.pose.camera, shown.pose.landmarks, scale=scale)
+    return np.abs(mine - relative_depth_mm(truth.depth, truth.camera, truth.landmarks))
+
+
 def _face_psnr(shown: Shown, truth: Truth, mask: np.ndarray, points_px: np.ndarray) -> float | None:
-    face = np.zeros(mask.shape, np.uint8)
-    cv2.fillConvexPoly(face, cv2.convexHull(np.round(points_px).astype(np.int32)), (1,))
-    weight = mask * face
+    weight = mask * hull_mask(points_px, len(mask))
     return min(psnr_db(shown.rgb, truth.rgb, weight=weight), MOST_DB) if weight.any() else None
 
 
