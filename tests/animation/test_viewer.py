@@ -20,6 +20,9 @@ def test_the_photos_camera_sees_the_photo(puppet: Puppet) -> None:
     off = (seen.rgb - avatar.photo.float() / 255).abs()[inside]
     assert off.mean() < 0.02
     assert (seen.rgb <= seen.alpha[..., None] + 1e-4).all()
+    assert seen.distance is not None
+    eye = viewer.face.camera.position.norm()  # the head is around the origin
+    assert ((seen.distance[inside] - eye).abs() < 0.6).all()
 
 
 def test_the_frame_may_be_of_any_size(puppet: Puppet) -> None:
