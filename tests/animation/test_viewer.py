@@ -20,6 +20,11 @@ def test_the_photos_camera_sees_the_photo(puppet: Puppet) -> None:
     off = (seen.rgb - avatar.photo.float() / 255).abs()[inside]
     assert off.mean() < 0.02
     assert (seen.rgb <= seen.alpha[..., None] + 1e-4).all()
+    assert seen.distance is not None
+    known = inside & (seen.distance > 0)  # the chest is the photo's own, without a surface
+    assert known.sum() > 0.3 * inside.sum()
+    eye = viewer.face.camera.position.norm()  # the head is around the origin
+    assert ((seen.distance[known] - eye).abs() < 0.6).all()
 
 
 def test_the_frame_may_be_of_any_size(puppet: Puppet) -> None:

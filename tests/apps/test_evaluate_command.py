@@ -9,8 +9,10 @@ import torch
 from mien.apps.cli import run
 from mien.core.checkpoint import write_safetensors
 from mien.evaluation.bench import model as bench_module
+from mien.evaluation.bench import run as bench_run
 from mien.evaluation.bench import subject_files
 from mien.evaluation.bench.frames import bench_camera, head_pose, turn_between
+from mien.evaluation.bench.heads import bench_head
 from mien.evaluation.bench.plan import expression_of
 from mien.evaluation.bench.subject_files import COPY, OURS, RERENDER, PhotoPipeline, SittingError
 from mien.evaluation.metrics.pose import rotation_angles_deg
@@ -52,6 +54,9 @@ def test_when_nobody_can_be_inverted_the_reason_is_kept(
         raise SittingError("No face was found.")
 
     monkeypatch.setattr(bench_module.PhotoPipeline, "__call__", fail)
+    monkeypatch.setattr(
+        bench_run, "bench_head", lambda model, index: bench_head(model, 5)
+    )  # bald: no hair grows
     capfd.readouterr()
     assert (
         run(["evaluate", "bench", "--out", str(tmp_path / "out"), "--views", "quick", "--identities", "1"])

@@ -28,7 +28,8 @@ class Seen:
     """In [0, 1], premultiplied by alpha."""
     alpha: Float[Tensor, "height width"]
     distance: Float[Tensor, "height width"] | None = None
-    """Along the rays, units of the head's frame; 0 where nothing is seen. None if it is not known."""
+    """Along the rays, units of the head's frame; 0 where nothing is seen, and where what is seen has no
+    surface (a chest that is only the photo's). None if it is not known."""
 
 
 @runtime_checkable

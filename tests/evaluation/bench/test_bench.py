@@ -256,6 +256,10 @@ def test_the_rerender_of_the_true_mesh_is_near_the_truth(model: MorphableModel) 
     by = {(v.yaw_deg, v.expression): v.scores for v in result.views}
     assert by[0.0, "neutral"][RERENDER].psnr_db > 27
     assert by[0.0, "neutral"][RERENDER].alpha_error < 0.01
+    depth = by[30.0, "neutral"][RERENDER].depth_error_mm
+    assert depth is not None
+    assert depth < 2  # the nearest of a pixel's four rays; a pixel is 4 mm wide here
+    assert by[30.0, "neutral"][COPY].depth_error_mm is None
     for expression in SMALL.expressions:
         assert by[30.0, expression][RERENDER].psnr_db > by[30.0, expression][COPY].psnr_db + 3
     change = by[0.0, "jaw open"][RERENDER].expression_picture_error

@@ -55,7 +55,7 @@ class MeshRerender:
         self._normals = vertex_normals(self._source, model.faces_np)
 
     def see(self, turn: Float[Tensor, "3 3"], expression: Float[Tensor, "52"], size_px: int) -> Seen:
-        """The textured mesh, four rays a pixel."""
+        """The textured mesh, four rays a pixel; its distance is the nearest of them."""
         camera, n = turned_camera(self.face.camera, turn), RAYS_PER_SIDE
         mesh = self.model.vertices(self.face.identity, expression).numpy()
         rays = camera.rays(size_px * n, size_px * n)
