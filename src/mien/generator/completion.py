@@ -95,7 +95,7 @@ def completion_input(evidence: ChartEvidence, noise: Float[Tensor, "1 size size"
 def base_of(generator: Decodes, planes: Planes, size: int = EVIDENCE_SIZE) -> Float[Tensor, "7 size size"]:
     """Decoder outputs over the chart: body colours on the smooth body, hair colours on the hair's surface.
 
-    Colours are logits, heights in units of `HEIGHT_SCALE`. Planes of one head.
+    Colours are logits, heights in units of `HEIGHT_SCALE` and within the planes' range. Planes of one head.
     """
     uv = chart_grid(size).reshape(1, -1, 2)
     on_body = torch.cat([uv, chart.height_coordinate(torch.zeros(1, size * size, 1))], -1)
@@ -104,7 +104,8 @@ def base_of(generator: Decodes, planes: Planes, size: int = EVIDENCE_SIZE) -> Fl
         outer = body.hair_height
         if planes.hair_height is not None:
             outer = sample_height(planes, on_body)
-        surface = chart.height_coordinate(outer.clamp(*chart.HEIGHT_RANGE))
+        outer = outer.clamp(*chart.HEIGHT_RANGE)
+        surface = chart.height_coordinate(outer)
         hair = generator.decode(planes, torch.cat([uv, surface[..., None]], -1))
     rgb = torch.cat([body.body_rgb[0], hair.hair_rgb[0]], 1)
     image = torch.cat([torch.logit(rgb, 1e-3), outer[0, :, None] / HEIGHT_SCALE], 1)

@@ -15,7 +15,7 @@ from mien.generator.backbones import CHART_BACKBONES, BasisConfig, ChartBackbone
 from mien.generator.completion import Completer, CompletionConfig
 from mien.generator.decoder import Decoded, Decoder, DecoderConfig
 from mien.generator.mapping import AnyMappingConfig, BlockMappingConfig, MappingConfig, make_mapping
-from mien.generator.planes import Planes, sample_height, sample_planes, sample_residual, sample_share
+from mien.generator.planes import Planes, sample_height, sample_planes, sample_residual
 from mien.generator.superres import SuperResolution, SuperResolutionConfig
 
 KIND = "generator"
@@ -63,8 +63,6 @@ class Generator(nn.Module):
         decoded = self.decoder(sample_planes(planes, points), residual)
         if planes.hair_height is not None:
             decoded = replace(decoded, hair_height=sample_height(planes, points))
-        if planes.hair_share is not None:
-            decoded = replace(decoded, hair_share=sample_share(planes, points))
         return decoded if points.device == here else decoded.to(here)
 
     def sample_w(

@@ -21,8 +21,6 @@ class Planes:
     residual: Float[Tensor, "batch output v4 u4"] | None = None
     """A tuned head's own, added to the decoder's outputs before their sigmoid. Not to its features: a steep
     network would answer them with other colours than were asked for."""
-    hair_share: Float[Tensor, "batch 1 v5 u5"] | None = None
-    """A tuned head's own density of the hair, of the greatest there is; None stands for 1."""
 
     @cached_property
     def wrapped_uv(self) -> Tensor:
@@ -38,11 +36,6 @@ class Planes:
     def wrapped_height(self) -> Tensor | None:
         """The tuned hair height, likewise."""
         return None if self.hair_height is None else wrap(self.hair_height)
-
-    @cached_property
-    def wrapped_share(self) -> Tensor | None:
-        """The tuned density, likewise."""
-        return None if self.hair_share is None else wrap(self.hair_share)
 
     @cached_property
     def wrapped_residual(self) -> Tensor | None:
@@ -80,13 +73,6 @@ def sample_height(planes: Planes, points: Float[Tensor, "batch point 3"]) -> Flo
     assert planes.wrapped_height is not None
     u = torch.remainder(points[..., 0] + 1, 2.0) - 1
     return lookup(planes.wrapped_height, unwrapped(u, planes.wrapped_height), points[..., 1])[..., 0]
-
-
-def sample_share(planes: Planes, points: Float[Tensor, "batch point 3"]) -> Float[Tensor, "batch point"]:
-    """Tuned density of the hair at plane coordinates; only for planes that have one."""
-    assert planes.wrapped_share is not None
-    u = torch.remainder(points[..., 0] + 1, 2.0) - 1
-    return lookup(planes.wrapped_share, unwrapped(u, planes.wrapped_share), points[..., 1])[..., 0]
 
 
 def sample_residual(

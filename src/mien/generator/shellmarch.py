@@ -14,7 +14,7 @@ from torch import Tensor
 from mien.core.camera import Camera
 from mien.generator.haircolours import HairColours
 from mien.generator.model import Generator
-from mien.generator.planes import Planes, sample_height, sample_share
+from mien.generator.planes import Planes, sample_height
 from mien.generator.posed import HairShell, PosedHead, hair_coordinates
 from mien.generator.volume import MISSED, density, quadrature, stratified
 from mien.morphable import chart
@@ -163,14 +163,13 @@ def _density(
     generator: Generator, planes: Planes, q: Float[Tensor, "ray sample 3"]
 ) -> Float[Tensor, "ray sample"]:
     points = q.flatten(0, 1)[None]
+    height = chart.height_of(points[..., 2])
     if planes.hair_height is None:
         decoded = generator.decode(planes, points)
-        outer, share = decoded.hair_height, decoded.hair_share
+        sigma = density(decoded.hair_height, height, decoded.hair_share)
     else:
-        outer = sample_height(planes, points)
-        share = None if planes.hair_share is None else sample_share(planes, points)
-    share = None if share is None else share.to(q.device)
-    return density(outer.to(q.device), chart.height_of(points[..., 2]), share).view(q.shape[:2])
+        sigma = density(sample_height(planes, points).to(q.device), height)
+    return sigma.view(q.shape[:2])
 
 
 def _coordinates(

@@ -14,7 +14,7 @@ from mien.generator.completion import (
     base_of,
     completion_input,
 )
-from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, HEIGHT_SCALE
+from mien.generator.decoder import BODY_RGB, HAIR_RGB, HEIGHT_SCALE
 from mien.generator.model import Generator
 from mien.generator.planes import Planes, resize
 from mien.generator.texels import Splatted, splat, unseen
@@ -31,10 +31,8 @@ def chart_evidence(
 ) -> ChartEvidence:
     """Observed colours (logits) on the chart, beside what the generator has; planes without a residual."""
     base = base_of(generator, replace(planes, hair_height=None, residual=None))
-    low, high = (h / HEIGHT_SCALE for h in chart.HEIGHT_RANGE)
-    base[HAIR_HEIGHT] = base[HAIR_HEIGHT].clamp(low, high)
-    known = resize(height[None, None], EVIDENCE_SIZE)[0] / HEIGHT_SCALE
-    return ChartEvidence(_splatted(body), _splatted(hair), base, known.clamp(low, high))
+    known = resize(height[None, None], EVIDENCE_SIZE)[0].clamp(*chart.HEIGHT_RANGE) / HEIGHT_SCALE
+    return ChartEvidence(_splatted(body), _splatted(hair), base, known)
 
 
 def complete(generator: Generator, evidence: ChartEvidence, *, seed: int = 0) -> Completed:

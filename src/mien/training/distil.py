@@ -27,6 +27,7 @@ from mien.training.state import (
     GENERATOR,
     STATE_FILE,
     TrainingState,
+    forget_rows_after,
     load_weights,
     read_state,
     write_state,
@@ -204,7 +205,7 @@ class Distiller:
             p.grad = grads.get(n)
         self.random.set_state(state.tensors["random"])
         self.step, self.spent_s = state.step, state.spent_s
-        _forget_rows_after(self.folder / LOG_FILE, self.step)
+        forget_rows_after(self.folder / LOG_FILE, self.step)
 
 
 def _adam(groups: list[tuple[list[nn.Parameter], float]]) -> torch.optim.Adam:
@@ -214,16 +215,6 @@ def _adam(groups: list[tuple[list[nn.Parameter], float]]) -> torch.optim.Adam:
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> str:
     names = [n for n in sorted(old.keys() | new.keys()) if old.get(n) != new.get(n)]
     return ", ".join(f"{n} {old.get(n)} there, {new.get(n)} here" for n in names)
-
-
-def _forget_rows_after(path: Path, step: int) -> None:
-    """Drop log rows of steps that were lost with an interrupted run and will be done again."""
-    if not path.exists():
-        return
-    rows = [
-        line for line in path.read_text(encoding="utf-8").splitlines() if json.loads(line)["step"] <= step
-    ]
-    path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
 
 
 __all__ = ["DistilConfig", "Distiller"]

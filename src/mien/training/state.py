@@ -80,3 +80,13 @@ def load_weights(generator: Generator, tensors: Mapping[str, Tensor]) -> None:
         generator.load_state_dict(dict(tensors))
     except RuntimeError as error:
         raise InputError(f"The state's weights do not fit this version's generator ({error}).") from error
+
+
+def forget_rows_after(path: Path, step: int) -> None:
+    """Drop rows of a log of steps that were lost with an interrupted run and will be done again."""
+    if not path.exists():
+        return
+    rows = [
+        line for line in path.read_text(encoding="utf-8").splitlines() if json.loads(line)["step"] <= step
+    ]
+    path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")

@@ -15,7 +15,6 @@ from mien.generator.completion import EVIDENCE_SIZE, ChartEvidence, CompletionIn
 from mien.generator.decoder import HAIR_HEIGHT, HEIGHT_SCALE
 from mien.generator.model import Generator
 from mien.generator.texels import Splatted, splat, unseen
-from mien.morphable import chart
 from mien.training.completion.config import CompletionTraining
 from mien.training.procedural.shards import BODY, HAIR, UNIT, HeadShard, read_shard
 
@@ -73,8 +72,6 @@ class Examples:
         w = self.codes[head] + noise * self.spread * _normal(random, len(self.spread))
         with torch.no_grad():
             base = base_of(self.generator, self.generator.planes(w[None], torch.zeros(1, 52)))
-        low, high = (h / HEIGHT_SCALE for h in chart.HEIGHT_RANGE)
-        base[HAIR_HEIGHT] = base[HAIR_HEIGHT].clamp(low, high)
         true = torch.from_numpy(shard.arrays["height"].astype(np.float32))[None] / HEIGHT_SCALE
         known = _known_height(true, base[HAIR_HEIGHT:], random) if train else true
         hidden = train and random.uniform() < self.config.no_evidence

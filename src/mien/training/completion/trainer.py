@@ -22,7 +22,7 @@ from mien.training.completion.costs import completion_costs
 from mien.training.completion.critic import Critic, gradient_penalty, masked, shown
 from mien.training.completion.examples import Batch, Examples
 from mien.training.completion.scores import Scores, score
-from mien.training.state import STATE_FILE, TrainingState, read_state, write_state
+from mien.training.state import STATE_FILE, TrainingState, forget_rows_after, read_state, write_state
 
 LOG_FILE: Final = "log.jsonl"
 LOG_EVERY: Final = 50
@@ -179,11 +179,4 @@ class CompletionTrainer:
                 moments["state"].setdefault(int(index), {})[slot] = value
             optimiser.load_state_dict(moments)
         self.step, self.spent_s = state.step, state.spent_s
-        _forget_rows_after(self.folder / LOG_FILE, self.step)
-
-
-def _forget_rows_after(path: Path, step: int) -> None:
-    """Drop log rows of steps that were lost with an interrupted run and will be done again."""
-    if path.exists():
-        lines = path.read_text(encoding="utf-8").splitlines()
-        path.write_text("".join(f"{x}\n" for x in lines if json.loads(x)["step"] <= step), encoding="utf-8")
+        forget_rows_after(self.folder / LOG_FILE, self.step)
