@@ -118,9 +118,8 @@ def _row(frame: Mapping[str, Any], where: str) -> Row:
     row: Row = {}
     for key, value in mapping(shapes, where).items():
         if value is None or isinstance(value, int | float):
-            row[str(key)] = (
-                math.nan if value is None and coefficient_index(str(key)) is not None else (value or 0.0)
-            )
+            is_missing = value is None and coefficient_index(str(key)) is not None
+            row[str(key)] = math.nan if is_missing else float(value or 0.0)
         elif coefficient_index(str(key)) is not None:
             raise InputError(f"{where} has {str(key)!r} {value!r}, expected a number in [0, 1]; correct it.")
     return _without_others(row) if shapes is frame else row

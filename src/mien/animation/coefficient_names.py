@@ -46,15 +46,15 @@ def coefficient_columns(names: Sequence[str], source: str) -> dict[int, int]:
             )
         columns[column] = index
     missing = [name for index, name in enumerate(ARKIT_NAMES) if index not in columns.values()]
+    for column, name in enumerate(names):
+        near = [] if column in columns else close_names(name, missing)
+        if near:
+            raise InputError(f"{source} has a coefficient {name!r}; did you mean {near[0]}? Correct it.")
     if not columns:
         raise InputError(
             f"{source} has no ARKit coefficient among its names ({_some(names)}), expected names such as "
             "jawOpen or EyeBlinkLeft; see docs/motion.md for the forms that are read."
         )
-    for column, name in enumerate(names):
-        near = [] if column in columns else close_names(name, missing)
-        if near:
-            raise InputError(f"{source} has a coefficient {name!r}; did you mean {near[0]}? Correct it.")
     return columns
 
 

@@ -20,7 +20,7 @@ from mien.animation.coefficient_names import (
 )
 from mien.animation.filling import filled_motion
 from mien.animation.motion import Motion, MotionSource
-from mien.animation.timecode import format_timecode, parse_timecode, rate_of_times, timecode_seconds
+from mien.animation.timecode import format_timecode, parse_timecode, rate_of_timecodes, timecode_seconds
 from mien.core.arkit import ARKIT_INDEX
 from mien.core.atomic import atomic_path
 from mien.core.errors import InputError
@@ -65,7 +65,7 @@ def read_live_link(path: Path, *, fps: Fraction | None = None) -> Motion:
         )
     columns = coefficient_columns(header, path.name)
     values = np.stack([_numbers(row, header, f"{path.name}, line {line}") for line, row in rows])
-    times = _row_times([row[0] for _, row in rows], [line for line, _ in rows], path.name, fps)
+    times, rate = _row_times([row[0] for _, row in rows], [line for line, _ in rows], path.name, fps)
     rising = np.asarray(np.diff(np.maximum.accumulate(times), prepend=-np.inf) > 0)
     if rising.sum() * 2 < len(times):
         raise InputError(
@@ -84,7 +84,7 @@ def read_live_link(path: Path, *, fps: Fraction | None = None) -> Motion:
         None,
         found=found,
         time_s=times,
-        fps=fps or rate_of_times(times),
+        fps=rate,
         source=MotionSource(path.name, ""),
     )
 
@@ -183,8 +183,11 @@ def _head_columns(values: NDArray[np.float64], header: list[str]) -> NDArray[np.
     )
 
 
-def _row_times(codes: list[str], lines: list[int], name: str, fps: Fraction | None) -> NDArray[np.float64]:
+def _row_times(
+    codes: list[str], lines: list[int], name: str, fps: Fraction | None
+) -> tuple[NDArray[np.float64], Fraction]:
+    """Seconds of every row, and the rate."""
     if fps is not None:
-        return np.arange(len(codes)) / float(fps)
+        return np.arange(len(codes)) / float(fps), fps
     parsed = [parse_timecode(code, f"{name}, line {line}") for code, line in zip(codes, lines, strict=True)]
-    return timecode_seconds(parsed)
+    return timecode_seconds(parsed), rate_of_timecodes(parsed)

@@ -24,6 +24,7 @@ COMMON_RATES: Final = (
     *(Fraction(rate * 1000, 1001) for rate in (24, 30, 60)),
 )
 RATE_TOLERANCE: Final = 0.004
+NEARLY_WHOLE: Final = 0.05
 DAY_S: Final = 86400.0
 HALF_FULL: Final = 30
 """A frame number from here on is of 60 frames a second; without one, 30 are assumed, as Unreal does."""
@@ -74,6 +75,20 @@ def timecode_seconds(codes: Sequence[Timecode]) -> NDArray[np.float64]:
     seconds = np.array([_clock_s(code, base) for code in codes])
     nights = np.cumsum(np.diff(seconds, prepend=seconds[0]) < -DAY_S / 2)
     return np.asarray(seconds + DAY_S * nights - seconds[0])
+
+
+def rate_of_timecodes(codes: Sequence[Timecode]) -> Fraction:
+    """Frames per second of a recording: its clock's rate, or a whole part of it where numbers are left out.
+
+    Apps round and drift by thousandths of a frame, so the usual step counts as whole where it is nearly so.
+    """
+    seconds, base = timecode_seconds(codes), frames_a_second(codes)
+    steps = np.diff(seconds)
+    step = float(np.median(steps[steps > 0])) * base if (steps > 0).any() else 1.0
+    if round(step) < 1 or abs(step - round(step)) > NEARLY_WHOLE:
+        return rate_of_times(seconds[np.concatenate([[True], steps > 0])])
+    rate = Fraction(base, round(step))
+    return rate * Fraction(1000, 1001) if codes[0].drop else rate
 
 
 def _clock_s(code: Timecode, base: int) -> float:
