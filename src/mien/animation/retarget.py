@@ -233,10 +233,11 @@ def _turn(R: Array, R_rest: Array, strength: float) -> Array:
 
 
 def _limited(R: Array, kept_rad: Array, limits: PoseLimits) -> Array:
-    """Rotations within the limits; the limits are widened so that the angles `kept_rad` are kept exactly."""
-    angles = head_angles(R)
-    untouched = np.maximum(limits.untouched_share * limits.angles_rad, np.abs(kept_rad) * (1 + 1e-6))
-    limit = np.maximum(limits.angles_rad, untouched + np.radians(5.0))
+    """Rotations within the limits; a limit that the angles `kept_rad` are beyond is widened, so that these
+    are kept exactly."""
+    angles, kept_rad = head_angles(R), np.abs(kept_rad) * (1 + 1e-6)
+    untouched = np.maximum(limits.untouched_share * limits.angles_rad, kept_rad)
+    limit = np.where(kept_rad > limits.angles_rad, kept_rad + np.radians(5.0), limits.angles_rad)
     limited = soft_limit(angles, limit, untouched)
     outside = (limited != angles).any(-1)
     return np.where(outside[:, None, None], head_rotation(limited), R)
