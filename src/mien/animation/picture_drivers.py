@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -30,6 +30,19 @@ LARGEST_GAP_SHARE: Final = 1.0
 CAMERA_FPS: Final = Fraction(30)
 QUIET_S: Final = 5.0
 """How long a camera may give nothing."""
+
+
+@runtime_checkable
+class Capture(Protocol):
+    """What is needed of OpenCV's VideoCapture."""
+
+    def read(self) -> tuple[bool, NDArray[np.uint8] | None]:
+        """Whether there is a next picture, and it, BGR."""
+        ...
+
+    def get(self, prop: int) -> float:
+        """A property of what is captured."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,15 +94,20 @@ def track_folder(
     """
     paths, fps = pictures_in(folder), fps or DEFAULT_FPS
     numbers = frame_numbers(paths)
-    pictures = (Picture(read_photo(path).rgb, n / float(fps)) for path, n in zip(paths, numbers, strict=True))
-    shown = progress(pictures, desc=f"tracking {folder.name}", total=len(paths))
-    source = MotionSource(folder.name, "")
+    times_s = [number / float(fps) for number in numbers]
+    pictures, source = _read_pictures(paths, times_s), MotionSource(folder.name, "")
     if tracker is not None:
-        motion = track_pictures(shown, fps, source, tracker=tracker, face=face)
+        motion = track_pictures(pictures, fps, source, tracker=tracker, face=face)
     else:
         with ClipTracker() as own:
-            motion = track_pictures(shown, fps, source, tracker=own, face=face)
+            motion = track_pictures(pictures, fps, source, tracker=own, face=face)
     return _with_lost_frames(motion, numbers)
+
+
+def _read_pictures(paths: list[Path], times_s: list[float]) -> Iterator[Picture]:
+    shown = progress(paths, desc=f"tracking {paths[0].parent.name}", total=len(paths))
+    for path, time_s in zip(shown, times_s, strict=True):
+        yield Picture(read_photo(path).rgb, time_s)
 
 
 def frame_numbers(paths: list[Path]) -> list[int]:
@@ -164,14 +182,12 @@ def camera_pictures(camera: str, recording: Recording) -> Iterator[Picture]:
         capture.release()
 
 
-def _pictures(
-    capture: cv2.VideoCapture, recording: Recording, *, live: bool, camera: str
-) -> Iterator[Picture]:
+def _pictures(capture: Capture, recording: Recording, *, live: bool, camera: str) -> Iterator[Picture]:
     start_s: float | None = None
     opened_s, count = time.monotonic(), 0
     while recording.frames is None or count < recording.frames:
         ok, bgr = capture.read()
-        if not ok:
+        if not ok or bgr is None:
             if live and count == 0 and time.monotonic() - opened_s < QUIET_S:
                 time.sleep(0.05)  # cameras wake up slowly
                 continue
@@ -188,6 +204,6 @@ def _pictures(
         )
 
 
-def _time_in_file(capture: cv2.VideoCapture, count: int) -> float:
+def _time_in_file(capture: Capture, count: int) -> float:
     fps = capture.get(cv2.CAP_PROP_FPS)
     return count / (fps if fps > 0 else float(CAMERA_FPS))
