@@ -14,7 +14,7 @@ AWAKE_LIMIT: Final = 0.2
 """Largest eyeBlink that still may be somebody's open eye."""
 CLOSED: Final = 0.5
 """eyeBlink from which a tracker's number means a closed eye, whatever the person's open eye gives."""
-LEAST_BLINK: Final = 0.15
+LEAST_BLINK: Final = 0.25
 """How much more than its open eye a driver's eyeBlink must show for a blink to be known."""
 SHUT_QUANTILE: Final = 0.98
 BLINKS: Final = tuple(ARKIT_INDEX[f"eyeBlink{side}"] for side in ("Left", "Right"))

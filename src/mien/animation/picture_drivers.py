@@ -170,6 +170,7 @@ def camera_pictures(camera: str, recording: Recording) -> Iterator[Picture]:
         raise InputError(
             f"There is no camera {camera!r}, expected a number such as webcam:0, or a file; check the name."
         )
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what fails is said below
     capture = cv2.VideoCapture(source)
     try:
         if not capture.isOpened():
