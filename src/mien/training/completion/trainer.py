@@ -26,7 +26,7 @@ from mien.training.state import STATE_FILE, TrainingState, forget_rows_after, re
 
 LOG_FILE: Final = "log.jsonl"
 LOG_EVERY: Final = 50
-SCORE_EVERY: Final = 500
+SCORE_EVERY: Final = 150
 WARM_UP_STEPS: Final = 50
 LAST_RATE: Final = 0.03
 BETAS: Final = (0.5, 0.99)
