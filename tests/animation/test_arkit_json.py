@@ -151,6 +151,7 @@ def test_poses_in_every_form(frame: dict[str, Any]) -> None:
     assert pose is not None
     np.testing.assert_allclose(head_angles(pose.R_camera_head), ANGLES, atol=1e-6)
     if "headPose" not in frame:
+        assert pose.place is not None
         np.testing.assert_allclose(pose.place, PLACE * 1.9, atol=1e-9)
 
 
@@ -164,6 +165,7 @@ def test_quaternions_and_their_place() -> None:
     assert pose is not None
     assert pose.place is not None
     assert rotation_angle(pose.R_camera_head.T @ R) < 1e-9
+    assert pose.place is not None
     np.testing.assert_allclose(pose.place, PLACE * 1.9)
     assert rotation_angle(rotation_of(xyzw.tolist(), "x").T @ R) < 1e-9
 
@@ -173,6 +175,7 @@ def test_centimetres_are_understood_and_places_behind_the_camera_are_none() -> N
     far[:3, 3] *= 100  # as MediaPipe's matrices have it
     pose = head_pose({"transform": far.T.tolist()}, "x")
     assert pose is not None
+    assert pose.place is not None
     np.testing.assert_allclose(pose.place, PLACE * 1.9)
     far[2, 3] = 1.0
     behind = head_pose({"transform": far.T.tolist()}, "x")

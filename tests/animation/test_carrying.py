@@ -154,7 +154,7 @@ def acted(seed: int = 0) -> tuple[Motion, np.ndarray]:
     talk = np.r_[0:60, 120:150]
     clip[talk, JAW] += 0.3 + 0.25 * np.sin(talk * 0.9)
     clip[np.ix_(talk, REGION_COLUMNS["mouth"])] += 0.2 + 0.15 * np.sin(talk * 0.7)[:, None]
-    smile = [ARKIT_INDEX["mouthSmileLeft"], ARKIT_INDEX["mouthSmileRight"]]
+    smile = np.array([ARKIT_INDEX["mouthSmileLeft"], ARKIT_INDEX["mouthSmileRight"]])
     clip[np.ix_(np.arange(60, 110), smile)] += 0.6
     for start in (15, 80, 165):
         clip[start : start + 4, [BLINK, ARKIT_INDEX["eyeBlinkRight"]]] += 0.5
@@ -256,7 +256,7 @@ def test_matched_lips_close_where_the_drivers_do() -> None:
 
 
 def test_limits_are_given_in_degrees_for_each_axis() -> None:
-    angles = np.radians([[0, 0, 0], [80, 0, 0], [-80, 0, 0], [0, 60, 0], [0, 0, 70], [10.0, 5.0, 3.0]])
+    angles = np.radians(np.array([[0.0, 0, 0], [80, 0, 0], [-80, 0, 0], [0, 60, 0], [0, 0, 70], [10, 5, 3]]))
     motion = make(np.zeros((6, 52)), head_rotation(angles))
     result = carry(
         motion, pose_mode="absolute", limits=PoseLimits(yaw_deg=30.0, pitch_deg=15.0, roll_deg=10.0)

@@ -132,10 +132,10 @@ def test_the_head_slows_down_where_its_way_bends() -> None:
     """Straight on it keeps its pace; back again it stands still; no frame is beyond the keys."""
     fine = np.linspace(0, 2, 2001)
     on = rotations_through(
-        head_rotation(np.radians([[0, 0, 0], [20, 0, 0], [40.0, 0, 0]])), np.arange(3.0), fine
+        head_rotation(np.radians(np.array([[0.0, 0, 0], [20, 0, 0], [40, 0, 0]]))), np.arange(3.0), fine
     )
     back = rotations_through(
-        head_rotation(np.radians([[0, 0, 0], [20, 0, 0], [0.0, 0, 0]])), np.arange(3.0), fine
+        head_rotation(np.radians(np.array([[0.0, 0, 0], [20, 0, 0], [0, 0, 0]]))), np.arange(3.0), fine
     )
     yaw_on, yaw_back = np.degrees(head_angles(on))[:, 0], np.degrees(head_angles(back))[:, 0]
     assert (yaw_on[1001] - yaw_on[999]) / 0.002 == pytest.approx(20, rel=0.05)
@@ -203,7 +203,8 @@ def test_edits_stay_within_range_and_limits() -> None:
 
 def test_edits_without_times_make_a_second() -> None:
     motion = parse_edits(["jawOpen=0.4,yaw=20"]).motion(Fraction(30))
-    assert (len(motion), motion.fps) == (30, 30)
+    assert len(motion) == 30
+    assert motion.fps == 30
     assert (motion.coefficients[:, JAW] == np.float32(0.4)).all()
 
 

@@ -92,7 +92,8 @@ def test_motions_go_from_form_to_form(tmp_path: Path) -> None:
     for source, target in pairwise(files):
         assert run(["motion", source, "-o", target]) == 0
     first, last = Motion.load(files[0]), Motion.load(files[-1])
-    assert (len(last), last.fps) == (50, 25)
+    assert len(last) == 50
+    assert last.fps == 25
     jaw = ARKIT_INDEX["jawOpen"]
     assert abs(first.coefficients - last.coefficients).max() < 1e-6
     assert last.coefficients[:, jaw].max() == pytest.approx(0.5, abs=1e-3)

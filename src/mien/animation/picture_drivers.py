@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -36,7 +36,7 @@ QUIET_S: Final = 5.0
 class Capture(Protocol):
     """What is needed of OpenCV's VideoCapture."""
 
-    def read(self) -> tuple[bool, NDArray[np.uint8] | None]:
+    def read(self) -> tuple[bool, Any]:
         """Whether there is a next picture, and it, BGR."""
         ...
 
