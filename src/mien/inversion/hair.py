@@ -39,9 +39,9 @@ class HairConfig:
     """Weight of squared distance to the prior's height."""
     code_steps: int = 120
     code_lr: float = 0.08
-    code_ridge: float = 0.002
+    code_ridge: float = 0.0012
     """Weight of a squared number of the code: one over twice as many rays as count as independent."""
-    beyond: float = 60.0
+    beyond: float = 100.0
     """`prior`, where the prior knows how hair varies."""
 
 

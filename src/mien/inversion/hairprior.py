@@ -16,11 +16,15 @@ from mien.generator.decoder import HEIGHT_SCALE
 from mien.generator.model import Generator
 from mien.generator.planes import resize
 from mien.generator.render import outer_height
+from mien.generator.volume import SIGMA
 from mien.morphable import chart
 from mien.morphable.carry import chart_grid
 
 HEIGHT_SIZE: Final = 128
 """Texels of the height field around the head."""
+SURFACE: Final = 0.7
+THIN: Final = (0.5, 0.95)
+"""Opacities between which hair begins to hide what is below it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +56,24 @@ class HairPrior:
 
     def shape(self, z: Float[Tensor, " component"]) -> HairShape:
         """Hair for a code."""
-        density = self.mean.density
+        height, density = self.heights(z), self.mean.density
         if density is not None:
             density = density + torch.tensordot(z, self.density_basis, 1)
-        return HairShape(self.heights(z), density)
+            density = torch.logit(at_surface(torch.sigmoid(density), height), 0.01)
+        return HairShape(height, density)
+
+
+def at_surface(
+    share: Float[Tensor, "*batch"], height: Float[Tensor, "*batch"]
+) -> Float[Tensor, "*batch"]:
+    """Density of the outer layer of hair, whose mean density down to the body is `share`.
+
+    Of thick hair the mean says little: all light is lost in the outer layer. There a third of the light is lost
+    by the outer surface's height (`mien.training.hairmaps`), which takes the density `SURFACE`.
+    """
+    opacity = 1 - torch.exp(-SIGMA * share * height.clamp(min=0))
+    hides = ((opacity - THIN[0]) / (THIN[1] - THIN[0])).clamp(0, 1)
+    return torch.lerp(share, share.clamp(min=SURFACE), hides)
 
 
 def hair_prior(
