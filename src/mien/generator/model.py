@@ -15,7 +15,7 @@ from mien.generator.backbones import CHART_BACKBONES, BasisConfig, ChartBackbone
 from mien.generator.completion import Completer, CompletionConfig
 from mien.generator.decoder import Decoded, Decoder, DecoderConfig
 from mien.generator.mapping import AnyMappingConfig, BlockMappingConfig, MappingConfig, make_mapping
-from mien.generator.planes import Planes, sample_shape, sample_planes, sample_residual
+from mien.generator.planes import Planes, sample_planes, sample_residual, sample_shape
 from mien.generator.superres import SuperResolution, SuperResolutionConfig
 
 KIND = "generator"

@@ -1,7 +1,7 @@
 """Density of a person's hair over the chart, from how much of it a photo shows through or beside.
 
-Along a ray the light that passes is exp(-sum of depth * density) (Max 1995). The optical depth of each sample at
-full density is known once the outer surface is, so the density is fitted to the photo's share of hair alone.
+Along a ray the light that passes is exp(-sum of depth * density) (Max 1995). The optical depth of each sample
+at full density is known once the outer surface is: only the density is fitted to the photo's share of hair.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ from mien.generator.planes import lookup, resize, unwrapped, wrap
 from mien.generator.render import HairTrace
 
 LEVELS = (8, 16, 32, 64, 128)  # texels; the finest is the density's own
+COARSE = 32
+"""Texels up to which levels learn at the full rate."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,7 @@ def trace_of(paths: HairPaths, density: Float[Tensor, "v u"] | None) -> HairTrac
     through = torch.exp(-torch.cumsum(F.pad(depth, (1, 0)), 1))
     weight = through[:, :-1] - through[:, 1:]
     heaviest = weight.argmax(1)
-    return HairTrace(
-        weight, paths.planes, weight.sum(1), paths.planes[torch.arange(len(weight)), heaviest]
-    )
+    return HairTrace(weight, paths.planes, weight.sum(1), paths.planes[torch.arange(len(weight)), heaviest])
 
 
 def fit_density(
@@ -70,9 +70,13 @@ def fit_density(
     if len(meets) == 0:
         return torch.sigmoid(prior)
     levels = [torch.zeros(1, 1, n, n, requires_grad=True) for n in LEVELS]
-    optimiser = torch.optim.Adam(levels, lr=config.lr)
+    rates = [config.lr * min(1.0, COARSE / n) for n in LEVELS]  # Adam is blind to how little a texel is seen
+    optimiser = torch.optim.Adam(
+        [{"params": [level], "lr": rate} for level, rate in zip(levels, rates, strict=True)]
+    )
     for step in range(config.steps):
-        optimiser.param_groups[0]["lr"] = config.lr * (1 - 0.9 * step / config.steps)
+        for group, rate in zip(optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate * (1 - 0.9 * step / config.steps)
         pick = meets[torch.randint(0, len(meets), (config.rays,), generator=random)]
         residual = sum_levels(levels)
         density = torch.sigmoid(prior + residual)

@@ -56,7 +56,7 @@ class PhotoEvidence:
     hair: Float[Tensor, " pixel"]
     """Share of hair (or of anything worn on the head or shoulders) in the pixel."""
     worn: Float[Tensor, " pixel"]
-    """1 where that is below the chin and not of the hair's colours: clothes that stand off the fitted body."""
+    """1 where that is below the chin and not of the hair's colours: clothes that stand off the body."""
     colour_weight: Float[Tensor, " pixel"]
     """How far the pixel's colour may be trusted for the body point under it, if no hair is in front."""
     interior: Float[Tensor, " pixel"]
@@ -189,7 +189,7 @@ def hair_share(
 def worn_below(
     rgb: np.ndarray, alpha: np.ndarray, part: np.ndarray, hair: np.ndarray, landmarks: np.ndarray
 ) -> np.ndarray:
-    """Float32 [H, W], 1 where hair below the chin is none: not of the hair's colours, or not hanging down from it.
+    """Float32 [H, W], 1 where hair below the chin is none: not of its colours, or not hanging from above.
 
     The hair's colours are learnt above the chin.
     """

@@ -1,7 +1,7 @@
 """The outer surface of a person's hair from one photo's silhouette: a smooth height field over the chart.
 
-First the most likely head of hair among those that the generator knows (maximum a posteriori, of a Gaussian), then
-a smooth rest that it does not know.
+First the most likely hair among all that the generator knows (maximum a posteriori, of a Gaussian), then a
+smooth rest that it does not know.
 """
 
 from dataclasses import dataclass, replace

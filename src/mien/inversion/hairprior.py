@@ -63,22 +63,18 @@ class HairPrior:
         return HairShape(height, density)
 
 
-def at_surface(
-    share: Float[Tensor, "*batch"], height: Float[Tensor, "*batch"]
-) -> Float[Tensor, "*batch"]:
+def at_surface(share: Float[Tensor, "*batch"], height: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
     """Density of the outer layer of hair, whose mean density down to the body is `share`.
 
-    Of thick hair the mean says little: all light is lost in the outer layer. There a third of the light is lost
-    by the outer surface's height (`mien.training.hairmaps`), which takes the density `SURFACE`.
+    Of thick hair the mean says little: all light is lost in the outer layer. A third is lost by the outer
+    surface's height (`mien.training.hairmaps`), which takes the density `SURFACE`.
     """
     opacity = 1 - torch.exp(-SIGMA * share * height.clamp(min=0))
     hides = ((opacity - THIN[0]) / (THIN[1] - THIN[0])).clamp(0, 1)
     return torch.lerp(share, share.clamp(min=SURFACE), hides)
 
 
-def hair_prior(
-    generator: Generator, w: Float[Tensor, " w"], expression: Float[Tensor, "52"]
-) -> HairPrior:
+def hair_prior(generator: Generator, w: Float[Tensor, " w"], expression: Float[Tensor, "52"]) -> HairPrior:
     """The generator's own. Without blocks it is the hair of `w` alone; with blocks `w` does not matter."""
     backbone, none = generator.backbone, torch.zeros(0, HEIGHT_SIZE, HEIGHT_SIZE)
     if not isinstance(backbone, BlocksBackbone):
@@ -89,9 +85,7 @@ def hair_prior(
     return HairPrior(mean, basis[:, 0] * HEIGHT_SCALE, basis[:, 1])
 
 
-def drawn_shape(
-    generator: Generator, w: Float[Tensor, " w"], expression: Float[Tensor, "52"]
-) -> HairShape:
+def drawn_shape(generator: Generator, w: Float[Tensor, " w"], expression: Float[Tensor, "52"]) -> HairShape:
     """The hair that the generator draws for `w`."""
     with torch.no_grad():
         planes = generator.planes(w[None], expression[None])

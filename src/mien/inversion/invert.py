@@ -18,8 +18,8 @@ from mien.generator.planes import Planes, resize, sample_planes
 from mien.generator.render import HairTrace, PosedHead, make_hair_shell, trace_hair
 from mien.generator.texels import SIZE, Splatted, fill_chart, splat
 from mien.inversion.complete import chart_evidence, complete, put_hidden
-from mien.inversion.evidence import PhotoEvidence, near_person
 from mien.inversion.density import DensityConfig, fit_density, paths_of, trace_of
+from mien.inversion.evidence import PhotoEvidence, near_person
 from mien.inversion.hair import HairConfig, fit_shape, sample_silhouette, smooth_height
 from mien.inversion.hairprior import HairShape, hair_prior
 from mien.inversion.hidden import (
@@ -261,7 +261,7 @@ def seen_hair(
     evidence: PhotoEvidence, fit: FaceFit, generator: Generator, head: PosedHead, w: Tensor, shape: HairShape,
     config: InversionConfig, random: torch.Generator,
 ) -> tuple[Tensor, HairTrace, Tensor | None]:  # fmt: skip
-    """The person's pixels, where their rays meet hair, and the hair's density; None if it has none of its own."""
+    """The person's pixels, where their rays meet hair, and the hair's density, if it has one of its own."""
     planes = generator.planes(w[None], fit.expression[None])
     planes = replace(planes, hair_height=shape.height[None, None])
     thin = config.density.thin
