@@ -18,12 +18,12 @@ class Planes:
     vh: Float[Tensor, "batch channel h2 v2"]
     hair_height: Float[Tensor, "batch 1 v3 u3"] | None = None
     """A tuned head's own outer surface of the hair over the chart (EG3D units), not the decoded one."""
-    hair_density: Float[Tensor, "batch 1 v3 u3"] | None = None
-    """A tuned head's own density of the hair in [0, 1] over the chart, beside `hair_height` and of its size;
-    with a height only, hair is as dense as can be."""
     residual: Float[Tensor, "batch output v4 u4"] | None = None
     """A tuned head's own, added to the decoder's outputs before their sigmoid. Not to its features: a steep
     network would answer them with other colours than were asked for."""
+    hair_density: Float[Tensor, "batch 1 v3 u3"] | None = None
+    """A tuned head's own density of the hair in [0, 1] over the chart, beside `hair_height` and of its size;
+    with a height only, hair is as dense as can be."""
 
     @cached_property
     def wrapped_uv(self) -> Tensor:
