@@ -13,7 +13,7 @@ from mien.generator.superres import SuperResolutionConfig
 from mien.generator.volume import SIGMA
 from mien.inversion.evidence import PhotoEvidence
 from mien.inversion.hair import HairConfig, Silhouette, fit_code, fit_shape, sample_silhouette
-from mien.inversion.hairprior import SURFACE, HairPrior, HairShape, at_surface, hair_prior
+from mien.inversion.hairprior import SURFACE, HairPrior, HairShape, at_surface, hair_prior, knows_hair
 from mien.morphable.carry import chart_grid, make_carrier, sample_chart
 from mien.morphable.model import MorphableModel
 
@@ -79,6 +79,7 @@ def test_the_prior_of_blocks_is_what_the_generator_draws(blocks: Generator) -> N
     part, w = BACKBONE.blocks["hair"], blocks.mapping.w_avg.clone()
     prior = hair_prior(blocks, w, torch.zeros(52))
     assert prior.learned
+    assert knows_hair(blocks)
     z = torch.tensor([0.5, -1.0, 0.3])
     w[part] += z * blocks.w_std[part]
     drawn = blocks.planes(w[None], torch.zeros(1, 52)).uv[0, HAIR_HEIGHT] * HEIGHT_SCALE
@@ -90,6 +91,7 @@ def test_without_blocks_it_is_the_hair_of_w(generator: Generator) -> None:
     average = generator.mapping.w_avg
     prior = hair_prior(generator, average, torch.zeros(52))
     assert not prior.learned
+    assert not knows_hair(generator)
     assert prior.mean.density is None
     other = hair_prior(generator, average + generator.w_std, torch.zeros(52))
     assert not torch.equal(prior.mean.height, other.mean.height)

@@ -95,7 +95,8 @@ def fit_shape(
 ) -> HairShape:
     """Hair whose silhouette is the photo's; the density is as likely as the height makes it."""
     if not prior.learned:
-        return HairShape(fit_height(prior.mean.height, silhouette, config, random), prior.mean.density)
+        drawn = smooth_height(prior.mean.height)
+        return HairShape(fit_height(drawn, silhouette, config, random), prior.mean.density)
     known = prior.shape(fit_code(prior, silhouette, config, random))
     beyond = replace(config, prior=config.beyond)
     return HairShape(fit_height(known.height, silhouette, beyond, random), known.density)

@@ -74,6 +74,11 @@ def at_surface(share: Float[Tensor, "*batch"], height: Float[Tensor, "*batch"]) 
     return torch.lerp(share, share.clamp(min=SURFACE), hides)
 
 
+def knows_hair(generator: Generator) -> bool:
+    """Whether a generator's hair is linear in W, so that there is a prior without a W."""
+    return isinstance(generator.backbone, BlocksBackbone)
+
+
 def hair_prior(generator: Generator, w: Float[Tensor, " w"], expression: Float[Tensor, "52"]) -> HairPrior:
     """The generator's own. Without blocks it is the hair of `w` alone; with blocks `w` does not matter."""
     backbone, none = generator.backbone, torch.zeros(0, HEIGHT_SIZE, HEIGHT_SIZE)

@@ -20,8 +20,8 @@ from mien.generator.texels import SIZE, Splatted, fill_chart, splat
 from mien.inversion.complete import chart_evidence, complete, put_hidden
 from mien.inversion.density import DensityConfig, fit_density, paths_of, trace_of
 from mien.inversion.evidence import PhotoEvidence, near_person
-from mien.inversion.hair import HairConfig, fit_shape, sample_silhouette, smooth_height
-from mien.inversion.hairprior import HairShape, hair_prior
+from mien.inversion.hair import HairConfig, fit_shape, sample_silhouette
+from mien.inversion.hairprior import HairShape, hair_prior, knows_hair
 from mien.inversion.hidden import (
     HiddenConfig,
     Observations,
@@ -107,15 +107,14 @@ def invert(
     with torch.no_grad():
         report("W", 0.0)
         body = body_observations(evidence, config)
-        w = solve_w([body], fit, generator, config)
         silhouette = sample_silhouette(evidence, carrier, config.hair, random)
-    repeats = 1 if hair_prior(generator, w, fit.expression).learned else 2
+        # Hair that is known without W needs neither a first W nor a second look.
+        w, repeats = generator.mapping.w_avg, 1
+        if not knows_hair(generator):
+            w, repeats = solve_w([body], fit, generator, config), 2
     for repeat in range(repeats):
         report("hair", 0.1 + 0.7 * repeat / repeats)
-        with torch.no_grad():
-            prior = hair_prior(generator, w, fit.expression)
-            if not prior.learned:
-                prior = replace(prior, mean=replace(prior.mean, height=smooth_height(prior.mean.height)))
+        prior = hair_prior(generator, w, fit.expression)
         shape = fit_shape(prior, silhouette, config.hair, random)
         person, trace, density = seen_hair(evidence, fit, generator, head, w, shape, config, random)
         with torch.no_grad():
