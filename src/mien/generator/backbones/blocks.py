@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mien.generator.decoder import BODY_RGB, HAIR_RGB
+from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, HAIR_SHARE
 from mien.generator.planes import Planes, resize
 from mien.morphable import chart
 
@@ -84,6 +84,10 @@ class BlocksBackbone(nn.Module):
         self.expression_code = nn.Sequential(
             nn.Linear(52, 64), nn.SiLU(), nn.Linear(64, c.expression_codes), nn.Tanh()
         )
+
+    def hair_shape_basis(self) -> Float[Tensor, "component 2 v u"]:
+        """What each number of the hair's block adds to the hair's height and density, as decoder outputs."""
+        return self.hair_uv[:, [HAIR_CHANNELS.index(output) for output in (HAIR_HEIGHT, HAIR_SHARE)]]
 
     def planes(self, w: Float[Tensor, "batch w"], expression: Float[Tensor, "batch 52"]) -> Planes:
         """Planes of each latent; linear in `w`."""
