@@ -24,6 +24,7 @@ _FIXED: Final[dict[str, tuple[int | None, ...]]] = {
     "residual": (OUTPUTS, SIZE, SIZE),
     "hair_height": (HEIGHT_SIZE, HEIGHT_SIZE),
     "identity": (80,),
+    "torso": (None, 3),
     "expression": (52,),
     "R_camera_head": (3, 3),
     "landmarks_px": (478, 2),
@@ -63,6 +64,7 @@ def save_avatar(path: Path, avatar: Avatar) -> None:
         "residual": inversion.residual.half(),
         "hair_height": inversion.hair_height,
         "identity": fit.identity,
+        "torso": fit.torso,
         "expression": fit.expression,
         "R_camera_head": fit.R_camera_head,
         "landmarks_px": fit.landmarks_px,
@@ -84,6 +86,7 @@ def load_avatar(path: Path) -> Avatar:
     """Read an avatar; CheckpointError says what is wrong with a file that is none."""
     checkpoint = read_safetensors(path, kind=KIND)
     t, header = checkpoint.tensors, checkpoint.header
+    t.setdefault("torso", torch.zeros(1, 3))  # files of before there was one
     require_sound(t, _FIXED, path)
     provenance = provenance_of(header, path)
     x, y, side = t["crop"].tolist()
@@ -91,7 +94,7 @@ def load_avatar(path: Path) -> Avatar:
     fit = FaceFit(
         identity=t["identity"], expression=t["expression"], R_camera_head=R, camera=orbit_camera(R),
         crop=CropRegion(x, y, side), residual=float(header.get("residual_error", 0.0)),
-        landmarks_px=t["landmarks_px"],
+        landmarks_px=t["landmarks_px"], torso=t["torso"],
     )  # fmt: skip
     inversion = Inversion(t["w"], t["residual"].float(), t["hair_height"], t["expression"])
     pictures = (t["photo"], t["alpha"], t["plate"], t["background"])
