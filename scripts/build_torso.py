@@ -39,7 +39,7 @@ from mien.training.procedural.shards import HeadShard, read_shard, shards_in
 PHOTO_PX: Final = 512
 FARTHEST_YAW_RAD: Final = 0.85
 EYE_CORNERS: Final = [33, 263]
-FADE: Final = (0.0, 0.06)
+FADE: Final = (0.004, 0.064)
 """Distances below the top of the torso between which the modes grow to their full size, EG3D units."""
 NAPE: Final = 0.05
 """How much higher than the chin the torso begins at the back of the neck."""

@@ -19,12 +19,14 @@ from mien.morphable.fit import FaceFit, orbit_camera
 
 KIND: Final = "avatar"
 HEIGHT_SIZE: Final = LEVELS[-1]
+VERTICES: Final = 5551
+"""Of the head model."""
 _FIXED: Final[dict[str, tuple[int | None, ...]]] = {
     "w": (None,),
     "residual": (OUTPUTS, SIZE, SIZE),
     "hair_height": (HEIGHT_SIZE, HEIGHT_SIZE),
     "identity": (80,),
-    "torso": (None, 3),
+    "torso": (VERTICES, 3),
     "expression": (52,),
     "R_camera_head": (3, 3),
     "landmarks_px": (478, 2),
@@ -64,7 +66,7 @@ def save_avatar(path: Path, avatar: Avatar) -> None:
         "residual": inversion.residual.half(),
         "hair_height": inversion.hair_height,
         "identity": fit.identity,
-        "torso": fit.torso,
+        "torso": fit.torso.expand(VERTICES, 3),
         "expression": fit.expression,
         "R_camera_head": fit.R_camera_head,
         "landmarks_px": fit.landmarks_px,
@@ -86,7 +88,7 @@ def load_avatar(path: Path) -> Avatar:
     """Read an avatar; CheckpointError says what is wrong with a file that is none."""
     checkpoint = read_safetensors(path, kind=KIND)
     t, header = checkpoint.tensors, checkpoint.header
-    t.setdefault("torso", torch.zeros(1, 3))  # files of before there was one
+    t.setdefault("torso", torch.zeros(VERTICES, 3))  # a file without one shows the bare head model
     require_sound(t, _FIXED, path)
     provenance = provenance_of(header, path)
     x, y, side = t["crop"].tolist()

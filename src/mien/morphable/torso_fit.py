@@ -33,16 +33,17 @@ class TorsoConfig:
 
     side_px: float = 160.0
     """Side of the crop in the picture that the outline is taken from; smaller photos are not enlarged."""
-    steps: int = 6
-    outline_sd: float = 0.01
-    """Error of the outline, EG3D units (5 mm)."""
-    redundancy: float = 0.15
+    patience: tuple[float, ...] = (4.0, 2.0, 1.5, 1.0, 1.0, 1.0)
+    """For each step, how much further than at last a point may be off (graduated non-convexity)."""
+    outline_sd: float = 0.008
+    """Error of the outline, EG3D units (4 mm)."""
+    redundancy: float = 0.1
     """Length of outline that errs alike, EG3D units: it counts as one point."""
-    covered: float = 0.015
+    covered: float = 0.02
     """Distance by which the person may reach beyond the mesh until the point counts half: hair does."""
-    empty: float = 0.06
+    empty: float = 0.15
     """The same where the mesh reaches beyond the person."""
-    farthest: float = 0.3
+    farthest: float = 0.4
     """Points further off than this do not count, EG3D units."""
 
 
@@ -89,9 +90,9 @@ def fit_torso(
     matte = make_matte(fit, alpha, config)
     moves = torso.factor_moves(len(bare))
     factors = torch.zeros(torso.spread.shape[1])
-    for _ in range(config.steps):
+    for patience in config.patience:
         moved = torso.displacement(expected + torso.spread @ factors, len(bare))
-        rows = outline_rows(bare + moved, moves, matte, model, config)
+        rows = outline_rows(bare + moved, moves, matte, model, config, patience)
         weighted = rows.slope.T * rows.weight
         H = weighted @ rows.slope + torch.eye(len(factors))
         factors = torch.linalg.solve(H, weighted @ (rows.slope @ factors - rows.distance))
@@ -134,8 +135,9 @@ def outline_rows(
     matte: Matte,
     model: MorphableModel,
     config: TorsoConfig,
+    patience: float = 1.0,
 ) -> Rows:
-    """Where the mesh's outline below the chin lies in the matte."""
+    """Where the mesh's outline below the chin lies in the matte; `patience` widens what counts."""
     shape = matte.distance.shape
     looked = matte.below_chin_px > -MARGIN_PX
     scene = RayScene(vertices.numpy(), model.faces_np)
@@ -159,7 +161,7 @@ def outline_rows(
     point = torch.einsum("nc,ncx->nx", share, vertices[corners])
     change = torch.einsum("nx,nfx->nf", _along_camera(point, slope, matte.camera, shape), per_point)
     limit = torch.where(distance < 0, config.covered, config.empty)
-    robust = 1 / (1 + (distance / limit) ** 2) ** 2
+    robust = 1 / (1 + (distance / (patience * limit)) ** 2) ** 2
     weight = robust * aligned**2 * (matte.unit / config.redundancy)
     return Rows(distance / config.outline_sd, change / config.outline_sd, weight)
 
