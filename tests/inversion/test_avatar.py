@@ -9,7 +9,7 @@ from tests.inversion.conftest import PHOTO_PX, Inverted
 
 from mien.core.checkpoint import read_safetensors, write_safetensors
 from mien.core.errors import CheckpointError
-from mien.inversion.avatar import KIND, Avatar, frame_size, load_avatar, save_avatar
+from mien.inversion.avatar import KIND, VERTICES, Avatar, frame_size, load_avatar, save_avatar
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def avatar(inverted: Inverted) -> Avatar:
     rgb = torch.from_numpy(portrait.rgb)
     return Avatar(
         inversion=inverted.inversion,
-        fit=replace(portrait.fit, residual=0.25),
+        fit=replace(portrait.fit, residual=0.25, torso=torch.linspace(0, 1, VERTICES)[:, None].expand(-1, 3)),
         photo=rgb,
         alpha=torch.from_numpy((portrait.alpha * 255).astype("uint8")),
         plate=rgb // 2,
@@ -39,7 +39,7 @@ def test_what_is_saved_is_loaded(avatar: Avatar, tmp_path: Path) -> None:
     assert loaded.fit.residual == 0.25
     for name in ("photo", "alpha", "plate", "background", "response_values", "response_crosstalk"):
         assert torch.equal(getattr(loaded, name), getattr(avatar, name))
-    for name in ("identity", "expression", "R_camera_head", "landmarks_px"):
+    for name in ("identity", "expression", "R_camera_head", "landmarks_px", "torso"):
         assert torch.equal(getattr(loaded.fit, name), getattr(avatar.fit, name))
     torch.testing.assert_close(loaded.fit.camera.T_world_camera, avatar.fit.camera.T_world_camera)
     assert torch.equal(loaded.inversion.w, avatar.inversion.w)
@@ -73,3 +73,12 @@ def test_a_file_without_provenance_is_refused(avatar: Avatar, tmp_path: Path) ->
     write_safetensors(path, read_safetensors(path, kind=KIND).tensors, {"kind": KIND})
     with pytest.raises(CheckpointError, match="has no provenance"):
         load_avatar(path)
+
+
+def test_a_file_without_a_torso_shows_the_bare_head(avatar: Avatar, tmp_path: Path) -> None:
+    path = tmp_path / "face.mien"
+    save_avatar(path, avatar)
+    checkpoint = read_safetensors(path, kind=KIND)
+    del checkpoint.tensors["torso"]
+    write_safetensors(path, checkpoint.tensors, checkpoint.header)
+    assert not load_avatar(path).fit.torso.any()

@@ -18,6 +18,8 @@ from mien.morphable.crop import CropRegion
 from mien.morphable.fit import FaceFit, orbit_camera
 
 KIND: Final = "avatar"
+VERTICES: Final = 5551
+"""Of the head model."""
 DENSITY: Final = "hair_density"
 """Missing in the file of a head whose hair is as dense as can be."""
 _FIXED: Final[dict[str, tuple[int | None, ...]]] = {
@@ -25,6 +27,7 @@ _FIXED: Final[dict[str, tuple[int | None, ...]]] = {
     "residual": (OUTPUTS, SIZE, SIZE),
     "hair_height": (HEIGHT_SIZE, HEIGHT_SIZE),
     "identity": (80,),
+    "torso": (VERTICES, 3),
     "expression": (52,),
     "R_camera_head": (3, 3),
     "landmarks_px": (478, 2),
@@ -65,6 +68,7 @@ def save_avatar(path: Path, avatar: Avatar) -> None:
         "hair_height": inversion.hair_height,
         **({} if inversion.hair_density is None else {DENSITY: inversion.hair_density}),
         "identity": fit.identity,
+        "torso": fit.torso.expand(VERTICES, 3),
         "expression": fit.expression,
         "R_camera_head": fit.R_camera_head,
         "landmarks_px": fit.landmarks_px,
@@ -86,6 +90,7 @@ def load_avatar(path: Path) -> Avatar:
     """Read an avatar; CheckpointError says what is wrong with a file that is none."""
     checkpoint = read_safetensors(path, kind=KIND)
     t, header = checkpoint.tensors, checkpoint.header
+    t.setdefault("torso", torch.zeros(VERTICES, 3))  # a file without one shows the bare head model
     sizes = _FIXED | ({DENSITY: (HEIGHT_SIZE, HEIGHT_SIZE)} if DENSITY in t else {})
     require_sound(t, sizes, path)
     provenance = provenance_of(header, path)
@@ -94,7 +99,7 @@ def load_avatar(path: Path) -> Avatar:
     fit = FaceFit(
         identity=t["identity"], expression=t["expression"], R_camera_head=R, camera=orbit_camera(R),
         crop=CropRegion(x, y, side), residual=float(header.get("residual_error", 0.0)),
-        landmarks_px=t["landmarks_px"],
+        landmarks_px=t["landmarks_px"], torso=t["torso"],
     )  # fmt: skip
     inversion = Inversion(t["w"], t["residual"].float(), t["hair_height"], t["expression"], t.get(DENSITY))
     pictures = (t["photo"], t["alpha"], t["plate"], t["background"])

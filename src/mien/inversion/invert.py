@@ -102,7 +102,7 @@ def invert(
     """Find the person of a photo in the generator. Deterministic for a seed."""
     config = config or InversionConfig()
     random = torch.Generator().manual_seed(config.seed)
-    carrier = make_carrier(model, model.vertices(fit.identity, torch.zeros(52)))
+    carrier = make_carrier(model, fit.neutral(model))
     head = PosedHead(model, fit.vertices(model).numpy(), carrier)
     with torch.no_grad():
         report("W", 0.0)
