@@ -16,16 +16,20 @@ from torch import Tensor
 from mien.generator.names import coding
 from mien.generator.names.model import Names, NamesConfig
 from mien.generator.names.spec import Name, Value, Vocabulary
-from mien.training.ridge import best_ridge
+from mien.training.ridge import best_ridge, ridge
 
+PULL: Final = 1.0
+"""Heads' worth of pull towards no effect of a name. Little: of few heads with a rare beard, their mean is
+wanted, and what such a fit overdoes the rest of the codes lacks."""
 LEAST_SPREAD: Final = 1e-3
 ROOTS: Final = ("sex", "age", "weight", "skin")
 """Causes of the other names: their edits bring along what usually goes with them."""
 GOES_WITH: Final[dict[str, tuple[str, ...]]] = {
-    "appearance": ("identity", "appearance", "hair"), "hair": ("hair",), "clothes": ("clothes",),
-    "light": ("light",),
+    "appearance": ("identity", "appearance", "hair", "light"), "hair": ("hair", "light"),
+    "clothes": ("clothes",), "light": ("light",),
 }  # fmt: skip
-"""For each block, what names move that may explain it: brows go with the hair."""
+"""For each block, what names move that may explain it: brows go with the hair, shadows with
+light."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +57,7 @@ def fit_names(vocabulary: Vocabulary, heads: LabelledHeads, blocks: Mapping[str,
     names.mean.copy_(mean)
     for block, place in blocks.items():
         used = _columns(vocabulary, [n for n in vocabulary.names if set(n.moves) & set(GOES_WITH[block])])
-        names.to_w[used, place] = best_ridge(x[:, used], codes[:, place])
+        names.to_w[used, place] = ridge(x[:, used], codes[:, place], PULL)
         for name in vocabulary.names:
             if block in name.moves:
                 names.edits[names.features[name.name], place] = _direction(
@@ -73,13 +77,13 @@ def unnamed(names: Names, codes: Float[Tensor, "head w"]) -> Float[Tensor, "head
 
 def _direction(
     name: Name, vocabulary: Vocabulary, x: Float[Tensor, "head feature"], y: Float[Tensor, "head w"]
-) -> Float[Tensor, "feature w"]:
+) -> Float[Tensor, "own w"]:
     """A name's own effect, beside the names that it does not cause."""
     others = ROOTS if name.name in ROOTS else tuple(n.name for n in vocabulary.names)
     same = [n for n in vocabulary.names if n.name == name.name]
     beside = [n for n in vocabulary.names if n.name in others and n.name != name.name]
     used = _columns(vocabulary, same + beside)
-    return best_ridge(x[:, used], y)[: coding.feature_count(name)]
+    return ridge(x[:, used], y, PULL)[: coding.feature_count(name)]
 
 
 def _columns(vocabulary: Vocabulary, names: Sequence[Name]) -> list[int]:

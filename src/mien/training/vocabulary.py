@@ -46,7 +46,7 @@ def _choice(name: str, about: str, choices: Any, part: Part = "appearance") -> N
 
 NAMES: Final[tuple[tuple[Name, str | Callable[[Labels], Value]], ...]] = (
     (Name("sex", "sex", "choice", choices=("female", "male"), moves=("appearance", "identity")), "sex"),
-    (Name("age", "age", "number", "years", 10, 80, words=AGES, moves=("appearance", "identity"),
+    (Name("age", "age", "number", "years", 10.0, 80.0, words=AGES, moves=("appearance", "identity"),
           curved=True), "age_years"),
     (_name("weight", "thin to heavy", "identity", words=(("thin", 0.1), ("heavy", 0.9))), "weight"),
     (_name("skin", "melanin of the skin, lightest to darkest", words=SHADES, curved=True), "skin.melanin"),
@@ -78,13 +78,13 @@ NAMES: Final[tuple[tuple[Name, str | Callable[[Labels], Value]], ...]] = (
     (_choice("neckline", "what is worn", NECKLINES, "clothes"), "clothes.neckline"),
     (Name("clothes", "colour of the clothes", "colour", moves=("clothes",)), lambda x: worn_colour(x)),
     (_choice("light", "kind of light", LIGHT_KINDS, "light"), "light"),
-    (_name("light_side", "where light comes from: the image's left or right", "light", low=-1.0,
-           words=(("left", -0.5), ("right", 0.5))), lambda x: x["light.x"]),
-    (_name("light_above", "where light comes from: below or above", "light", low=-1.0),
+    (_name("light_side", "where light comes from: the image's left or right", "light", low=-0.5, high=0.5,
+           words=(("left", -0.3), ("right", 0.3))), lambda x: x["light.x"]),
+    (_name("light_above", "where light comes from: below or above", "light", low=-0.5, high=0.5),
      lambda x: x["light.y"]),
-    (_name("light_front", "where light comes from: behind or in front", "light", low=-1.0),
+    (_name("light_front", "where light comes from: behind or in front", "light", low=-0.5, high=0.5),
      lambda x: x["light.z"]),
-    (_name("light_warmth", "blue to red light", "light", low=-1.0), lambda x: x["light.warmth"]),
+    (_name("light_warmth", "blue to red light", "light", low=-0.5, high=0.5), lambda x: x["light.warmth"]),
 )  # fmt: skip
 
 
