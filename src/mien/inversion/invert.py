@@ -13,11 +13,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, HEIGHT_SCALE, OUTPUTS
+from mien.generator.detail import complete, put_hidden
 from mien.generator.model import Generator
 from mien.generator.planes import Planes, resize, sample_planes
 from mien.generator.render import HairTrace, PosedHead, make_hair_shell, trace_hair
 from mien.generator.texels import SIZE, Splatted, fill_chart, splat
-from mien.inversion.complete import chart_evidence, complete, put_hidden
+from mien.inversion.complete import chart_evidence
 from mien.inversion.density import DensityConfig, fit_density, paths_of, trace_of
 from mien.inversion.evidence import PhotoEvidence, near_person
 from mien.inversion.hair import HairConfig, fit_shape, sample_silhouette
