@@ -15,9 +15,10 @@ from mien.generator.completion import (
     completion_input,
 )
 from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, OUTPUTS
+from mien.generator.grain import repeated_grain, towards
 from mien.generator.model import Generator
 from mien.generator.planes import Planes, resize
-from mien.generator.texels import SIZE, unseen
+from mien.generator.texels import SIZE, Splatted, unseen
 
 
 def complete(generator: Generator, evidence: ChartEvidence, *, seed: int = 0) -> Completed:
@@ -33,17 +34,36 @@ def complete(generator: Generator, evidence: ChartEvidence, *, seed: int = 0) ->
 def put_hidden(
     residual: Float[Tensor, "1 7 size size"], evidence: ChartEvidence, completed: Completed
 ) -> Float[Tensor, "1 7 size size"]:
-    """The residual, with the completed colours instead of its own where nothing was seen."""
+    """The residual, with the completed colours instead of its own where nothing was seen.
+
+    Hidden hair gets the grain of seen hair, and part of its mean colour.
+    """
     size = residual.shape[-1]
     base = resize(evidence.base[None], completed.body.shape[-1])[0]
     out = residual.clone()
     for channels, colours, (_, weight) in (
         (BODY_RGB, completed.body, evidence.body), (HAIR_RGB, completed.hair, evidence.hair)
     ):  # fmt: skip
-        guess = _fitted((colours - base[channels])[None], size)[0]
         share = _fitted(unseen(weight)[None, None], size)[0, 0]
-        out[0, channels] = torch.lerp(residual[0, channels], guess, share)
+        own = _fitted(base[channels][None], size)[0]
+        guess = _fitted(colours[None], size)[0]
+        if channels == HAIR_RGB:
+            guess = _as_seen(guess, residual[0, channels] + own, evidence.hair, share)
+        out[0, channels] = torch.lerp(residual[0, channels], guess - own, share)
     return out
+
+
+def _as_seen(
+    guess: Float[Tensor, "3 size size"],
+    shown: Float[Tensor, "3 size size"],
+    evidence: Splatted,
+    share: Float[Tensor, "size size"],
+) -> Float[Tensor, "3 size size"]:
+    total, weight = evidence
+    if weight.sum() <= 0:
+        return guess
+    mean = total.sum((1, 2)) / weight.sum()
+    return towards(guess, mean, share) + repeated_grain(shown, _fitted(weight[None, None], len(share))[0, 0])
 
 
 def add_detail(generator: Generator, planes: Planes, w: Float[Tensor, " w"], *, seed: int = 0) -> Planes:
