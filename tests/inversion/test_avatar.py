@@ -47,6 +47,18 @@ def test_what_is_saved_is_loaded(avatar: Avatar, tmp_path: Path) -> None:
     torch.testing.assert_close(loaded.inversion.residual, avatar.inversion.residual, atol=4e-3, rtol=2e-3)
 
 
+def test_hair_has_a_density_or_none(avatar: Avatar, tmp_path: Path) -> None:
+    thin = torch.linspace(0, 1, 128 * 128).view(128, 128)
+    for density in (None, thin):
+        inversion = replace(avatar.inversion, hair_density=density)
+        save_avatar(tmp_path / "face.mien", replace(avatar, inversion=inversion))
+        loaded = load_avatar(tmp_path / "face.mien").inversion.hair_density
+        if loaded is None or density is None:
+            assert loaded is density
+        else:
+            assert torch.equal(loaded, density)
+
+
 def test_saving_twice_gives_the_same_bytes(avatar: Avatar, tmp_path: Path) -> None:
     for name in ("a.mien", "b.mien"):
         save_avatar(tmp_path / name, avatar)

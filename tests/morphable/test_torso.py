@@ -61,7 +61,8 @@ def test_a_known_torso_is_found_from_its_outline(
 ) -> None:
     rows = slice(int(face.landmarks_px[152, 1]) + 2, None)
     shoulders = (model.mean[:, 1] < -0.25) & (model.mean[:, 1] > -0.45) & (model.mean[:, 2] > -0.1)
-    before, after = [], []
+    before: list[torch.Tensor] = []
+    after: list[torch.Tensor] = []
     for seed in range(6):
         true = drawn(torso, face, model, seed)
         matte = matte_of(true, model)
