@@ -41,9 +41,12 @@ class TorsoConfig:
     """Length of outline that errs alike, EG3D units: it counts as one point."""
     covered: float = 0.02
     """Distance by which the person may reach beyond the mesh until the point counts half: hair does."""
-    empty: float = 0.15
+    empty: float = 0.06
     """The same where the mesh reaches beyond the person."""
-    farthest: float = 0.4
+    largest: float = 0.7
+    """Root mean square of the factors at most (portraits have 0.2 to 0.6): a chest in profile is
+    not in the modes, and bends them."""
+    farthest: float = 0.3
     """Points further off than this do not count, EG3D units."""
 
 
@@ -96,6 +99,7 @@ def fit_torso(
         weighted = rows.slope.T * rows.weight
         H = weighted @ rows.slope + torch.eye(len(factors))
         factors = torch.linalg.solve(H, weighted @ (rows.slope @ factors - rows.distance))
+        factors = factors * min(1.0, config.largest / float(factors.square().mean().sqrt() + 1e-9))
     return replace(fit, torso=torso.displacement(expected + torso.spread @ factors, len(bare)))
 
 
