@@ -15,7 +15,7 @@ from mien.generator.completion import (
     completion_input,
 )
 from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, OUTPUTS
-from mien.generator.grain import repeated_grain, towards
+from mien.generator.grain import drawn_grain, towards
 from mien.generator.model import Generator
 from mien.generator.planes import Planes, resize
 from mien.generator.texels import SIZE, Splatted, unseen
@@ -63,7 +63,7 @@ def _as_seen(
     if weight.sum() <= 0:
         return guess
     mean = total.sum((1, 2)) / weight.sum()
-    return towards(guess, mean, share) + repeated_grain(shown, _fitted(weight[None, None], len(share))[0, 0])
+    return towards(guess, mean, share) + drawn_grain(shown, _fitted(weight[None, None], len(share))[0, 0])
 
 
 def add_detail(generator: Generator, planes: Planes, w: Float[Tensor, " w"], *, seed: int = 0) -> Planes:

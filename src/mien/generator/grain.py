@@ -1,48 +1,66 @@
-"""Grain of hidden hair: strands as fine as those that the photo shows, carried on around the head.
+"""Grain of hidden hair: strands about as rough as those that the photo shows.
 
-A network that minimises the error of what cannot be known answers with its mean, which is smooth. Strands run
-mostly along v, so what is finer than a lock is repeated in u: back and forth from the widest stretch that the
-photo shows in a row of the chart.
+A network that minimises the error of what cannot be known answers with its mean, which is smooth. So hidden
+hair gets drawn strands: noise that is long in v, as hair lies on a head, with contrast and colours of what
+is finer than a lock in the hair that the photo shows. Their places are invented.
 """
 
 from typing import Final
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
 LOCK: Final = 1 / 64
-"""Width of a lock, as a share of the way around the head: coarser structure is not repeated."""
+"""Width of a lock, as a share of the way around the head: coarser structure is not drawn."""
 SHOWN: Final = 0.5
 """Weight of evidence from which on a texel's grain is the photo's own."""
-LEAST_STRETCH: Final = 1 / 32
-"""Narrower stretches of seen hair, as a share of the way around, are not repeated."""
+LEAST_SHOWN: Final = 1 / 400
+"""Share of the chart that must show hair."""
+OCTAVES: Final = ((1 / 512, 1 / 48), (1 / 192, 1 / 24))
+"""Half width and half length of strands and of wisps, as shares of the chart's side."""
+WAVES: Final = (1 / 96, 1 / 16)
+"""How far strands sway in u (standard deviation), and over what length."""
+STRENGTH: Final = 0.8
 HUE_PULL: Final = 0.3
 """How far the mean colour of hidden hair goes to that of seen hair."""
 HUE_WIDTH: Final = 1 / 20
 
 
-def repeated_grain(
-    image: Float[Tensor, "channel v u"], weight: Float[Tensor, "v u"]
-) -> Float[Tensor, "channel v u"]:
-    """What is fine in an image where it has weight, repeated over all of u; 0 if nothing is wide enough."""
-    shown = (weight >= SHOWN).float()
-    radius = max(1, round(LOCK * image.shape[-1] / 2))
-    mean = smoothed(image * shown, radius) / smoothed(shown[None], radius).clamp(min=1e-3)
-    fine = (image - mean) * shown
-    stretches = [_widest(row) for row in shown.numpy() > 0]
-    wide = np.array([b - a for a, b in stretches]) >= LEAST_STRETCH * image.shape[-1]
-    if not wide.any():
+def drawn_grain(
+    image: Float[Tensor, "3 size size"], weight: Float[Tensor, "size size"], *, seed: int = 0
+) -> Float[Tensor, "3 size size"]:
+    """Strands with the contrast and colours of what is fine in an image where it has weight.
+
+    0 where too little is shown. Deterministic for a seed.
+    """
+    shown = weight >= SHOWN
+    if shown.float().mean() < LEAST_SHOWN:
         return torch.zeros_like(image)
-    out = torch.empty_like(image)
-    rows = np.nonzero(wide)[0]
-    for v in range(image.shape[1]):
-        source = _reflected(v, rows)
-        a, b = stretches[source]
-        out[:, v] = fine[:, source, _back_and_forth(image.shape[-1], a, b)]
-    return out
+    radius = max(1, round(LOCK * image.shape[-1] / 2))
+    where = shown[None].float()
+    fine = image - smoothed(image * where, radius) / smoothed(where, radius).clamp(min=1e-3)
+    values, axes = torch.linalg.eigh(torch.cov(fine[:, shown]))
+    colour = axes[:, -1] * values[-1].clamp(min=0).sqrt()
+    return STRENGTH * colour[:, None, None] * strands(image.shape[-1], seed)
+
+
+def strands(size: int, seed: int) -> Float[Tensor, "1 size size"]:
+    """Noise of unit variance that is long in v and sways; u wraps."""
+    random = torch.Generator().manual_seed(seed)
+    noise = torch.zeros(1, size, size)
+    for across, along in OCTAVES:
+        white = torch.randn(1, size, size, generator=random)
+        layer = smoothed(white, round(across * size), round(along * size))
+        noise = noise + layer / layer.std()
+    sway = smoothed(torch.randn(1, size, size, generator=random), round(WAVES[1] * size))
+    ticks = (torch.arange(size) + 0.5) / size * 2 - 1
+    v, u = torch.meshgrid(ticks, ticks, indexing="ij")
+    u = torch.remainder(u + 2 * WAVES[0] * sway[0] / sway.std() + 1, 2) - 1
+    grid = torch.stack([u, v], -1)[None]
+    noise = F.grid_sample(noise[None], grid, padding_mode="border", align_corners=False)[0]
+    return noise / noise.std()
 
 
 def towards(
@@ -54,40 +72,13 @@ def towards(
     return image + HUE_PULL * deep * (mean[:, None, None] - smoothed(image, radius))
 
 
-def smoothed(image: Float[Tensor, "channel v u"], radius: int) -> Float[Tensor, "channel v u"]:
-    """Mean over squares, twice; u wraps, v ends."""
+def smoothed(
+    image: Float[Tensor, "channel v u"], across: int, along: int | None = None
+) -> Float[Tensor, "channel v u"]:
+    """Mean over rectangles of these half widths in u and v, twice; u wraps, v ends."""
+    along = across if along is None else along
     for _ in range(2):
-        padded = F.pad(image[None], (radius, radius, 0, 0), mode="circular")
-        padded = F.pad(padded, (0, 0, radius, radius), mode="replicate")
-        image = F.avg_pool2d(padded, 2 * radius + 1, 1)[0]
+        padded = F.pad(image[None], (across, across, 0, 0), mode="circular")
+        padded = F.pad(padded, (0, 0, along, along), mode="replicate")
+        image = F.avg_pool2d(padded, (2 * along + 1, 2 * across + 1), 1)[0]
     return image
-
-
-def _widest(shown: np.ndarray) -> tuple[int, int]:
-    """Start and end of the widest run of True; the end may lie beyond the last column, as u wraps."""
-    n = len(shown)
-    if shown.all():
-        return 0, n
-    change = np.flatnonzero(~shown)
-    gaps = np.diff(np.append(change, change[:1] + n)) - 1 if len(change) else np.array([n])
-    widest = int(gaps.argmax())
-    start = int(change[widest]) + 1
-    return start, start + int(gaps[widest])
-
-
-def _back_and_forth(size: int, a: int, b: int) -> np.ndarray:
-    """For each column the one to copy: itself in [a, b), beyond it mirrored again and again."""
-    length = b - a
-    phase = (np.arange(size) - a) % size
-    left = phase > (size + length) // 2  # nearer to the start, from the other side
-    phase = np.where(left, phase - size, phase) % (2 * length)
-    return np.asarray((a + np.where(phase < length, phase, 2 * length - 1 - phase)) % size)
-
-
-def _reflected(v: int, rows: np.ndarray) -> int:
-    """The row to copy for v: itself, or as far inside of the nearest usable row as v is outside."""
-    if v in rows:
-        return v
-    nearest = int(rows[np.abs(rows - v).argmin()])
-    inside = 2 * nearest - v
-    return int(rows[np.abs(rows - inside).argmin()])
