@@ -1,4 +1,4 @@
-"""The geometry encoder: from what the tracker sees of a face to pose, expression and identity, with their error.
+"""The geometry encoder: from what the tracker sees to pose, expression and identity, with their error.
 
 It is linear but for the view: MediaPipe's points are laid on a reference face (rigid motion and scale), their
 principal components and the tracker's coefficients are multiplied by terms of the direction of view, and
@@ -68,7 +68,8 @@ class FaceEncoder:
         points = torch.cat([points, torch.from_numpy(face.landmarks_depth).double()[:, None]], 1)
         coefficients = torch.from_numpy(face.coefficients).double()
         aligned = align(points[None], self.reference, self.weight)
-        z = self.components(aligned, coefficients[None])
+        seen = observed(aligned, coefficients[None])
+        z = components(seen, self.observed_mean, self.observed_basis, self.limit)
         y = (features(z, aligned) @ self.gain + self.bias)[0]
         shift = torch.cat([z, view_terms(aligned)], 1) @ self.shift_gain + self.shift_bias
         prior = FacePrior(
@@ -78,13 +79,6 @@ class FaceEncoder:
             root=self.root,
         )
         return EncodedFace(prior, points[:, :2] + turned(shift.view(1, 478, 2), aligned)[0], self.point_sd)
-
-    def components(
-        self, aligned: "Aligned", coefficients: Float[Tensor, "n 52"]
-    ) -> Float[Tensor, "n c"]:
-        """Components of what is observed, none larger than learned."""
-        z = (observed(aligned, coefficients) - self.observed_mean) @ self.observed_basis
-        return z.clamp(-self.limit, self.limit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +107,7 @@ class Aligned:
 def align(
     points: Float[Tensor, "n 478 3"], reference: Float[Tensor, "478 3"], weight: Float[Tensor, "478"]
 ) -> Aligned:
-    """The best rotation, scale and shift of the reference (Umeyama 1991) onto points [x right, y down, depth]."""
+    """Best rotation, scale and shift of the reference onto points (x right, y down, depth); Umeyama 1991."""
     xyz = points * points.new_tensor([1.0, -1.0, -1.0])
     xyz = xyz - (weight[:, None] * xyz).sum(1, keepdim=True)
     centred = reference - (weight[:, None] * reference).sum(0)
@@ -146,6 +140,14 @@ def _roll(aligned: Aligned) -> Float[Tensor, "n 2 2"]:
 def observed(aligned: Aligned, coefficients: Float[Tensor, "n 52"]) -> Float[Tensor, "n 1486"]:
     """Offsets and coefficients in units that count alike."""
     return torch.cat([aligned.offset.flatten(1) / POINT_UNIT, coefficients * COEFFICIENT_GAIN], 1)
+
+
+def components(
+    seen: Float[Tensor, "n 1486"], mean: Float[Tensor, "1486"], basis: Float[Tensor, "1486 c"],
+    limit: Float[Tensor, " c"],
+) -> Float[Tensor, "n c"]:  # fmt: skip
+    """Components of what is observed, none larger than its limit."""
+    return ((seen - mean) @ basis).clamp(-limit, limit)
 
 
 def view_terms(aligned: Aligned) -> Float[Tensor, "n 5"]:

@@ -4,6 +4,7 @@ A file for each head, that depends on the head's file, the settings and its numb
 at all, so an interrupted build goes on where it was.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -73,7 +74,7 @@ def build_examples(paths: Sequence[Path], folder: Path, config: ExampleConfig | 
 
 
 def true_rotation(T_world_camera: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "3 3"]:
-    """R_camera_head, camera axes x right, y up, z to the viewer: inverse of `mien.morphable.fit.orbit_camera`."""
+    """R_camera_head, camera axes x right, y up, z to the viewer; inverse of `fit.orbit_camera`."""
     return np.diag([1.0, -1.0, -1.0]) @ T_world_camera[:3, :3].T
 
 
@@ -127,6 +128,4 @@ def _read(path: Path, config: ExampleConfig) -> dict[str, Tensor] | None:
 
 def _plain(config: ExampleConfig) -> dict[str, object]:
     """As JSON keeps it: tuples become lists."""
-    import json
-
     return dict(json.loads(json.dumps(asdict(config))))

@@ -1,19 +1,26 @@
-"""Learning the geometry encoder: ridge regression on tracked renders, its error measured on heads left out."""
+"""Learning the geometry encoder: ridge regression on tracked renders; its error on heads left out."""
 
 from dataclasses import dataclass, replace
 from typing import Final
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mien.core.arkit import ARKIT_NAMES
+from mien.core.camera import FFHQ_FOCAL, ORBIT_RADIUS
 from mien.core.errors import InputError
 from mien.core.geometry import axis_angle_to_matrix, matrix_to_axis_angle
-from mien.core.camera import FFHQ_FOCAL, ORBIT_RADIUS
 from mien.morphable.encoder import (
-    FREE, Aligned, FaceEncoder, align, features, observed, upright, view_terms,
+    FREE,
+    Aligned,
+    FaceEncoder,
+    align,
+    components,
+    features,
+    observed,
+    upright,
+    view_terms,
 )
 from mien.morphable.landmarks import FACE_OVAL, LandmarkModel, landmark_model
 from mien.morphable.model import MorphableModel
@@ -54,8 +61,8 @@ class GeometryScores:
     faces: int
     rotation_deg: float
     points: float
-    """Mean distance of the points in the picture from the head model's, in shares of the distance of the eyes'
-    outer corners."""
+    """Mean distance of the points in the picture from the head model's, as a share of the distance of the
+    eyes' outer corners."""
     points_tracked: float
     """The same of MediaPipe's points."""
     landmarks_mm: float
@@ -99,8 +106,7 @@ def train_geometry_encoder(
     held_out = examples.head % config.held_out_every == config.held_out_every - 1
     seen = _observe(with_mirrored(examples[~held_out], model), landmarks, weight)
     unseen = _observe(examples[held_out], landmarks, weight)
-    blank = FaceEncoder(landmarks.mean, weight, *(torch.zeros(0).double() for _ in range(9)))
-    encoder = replace(_regress(blank, seen, config), **_errors(blank, seen, config))
+    encoder = _with_errors(_regress(seen, landmarks.mean, weight, config), seen, config)
     return encoder, _scores(encoder, unseen, seen.target.mean(0), model)
 
 
@@ -148,18 +154,30 @@ def _observe(examples: Examples, landmarks: LandmarkModel, weight: Tensor) -> _O
     return _Observed(aligned, examples.coefficients.double(), target, shift.flatten(1), examples.head)
 
 
-def _regress(blank: FaceEncoder, seen: _Observed, config: GeometryConfig) -> FaceEncoder:
+def _regress(seen: _Observed, reference: Tensor, weight: Tensor, config: GeometryConfig) -> FaceEncoder:
+    """The encoder without its errors, which count as one."""
     x = observed(seen.aligned, seen.coefficients)
     mean = x.mean(0)
     # Eigenvectors of the smaller Gram matrix: quicker than the singular values of all examples.
     values, vectors = torch.linalg.eigh((x - mean).T @ (x - mean))
     largest = values.argsort(descending=True)[: config.components]
-    limit = config.limit_sd * (values[largest] / len(x)).sqrt()
-    encoder = replace(blank, observed_mean=mean, observed_basis=vectors[:, largest], limit=limit)
-    z = encoder.components(seen.aligned, seen.coefficients)
+    basis, limit = vectors[:, largest], config.limit_sd * (values[largest].clamp(min=0) / len(x)).sqrt()
+    z = components(x, mean, basis, limit)
     gain, bias = _ridge(features(z, seen.aligned), seen.target, config.ridge)
     shift_gain, shift_bias = _ridge(torch.cat([z, view_terms(seen.aligned)], 1), seen.shift, config.ridge)
-    return replace(encoder, gain=gain, bias=bias, shift_gain=shift_gain, shift_bias=shift_bias)
+    return FaceEncoder(
+        reference=reference,
+        weight=weight,
+        observed_mean=mean,
+        observed_basis=basis,
+        limit=limit,
+        gain=gain,
+        bias=bias,
+        root=torch.eye(len(bias), dtype=bias.dtype),
+        shift_gain=shift_gain,
+        shift_bias=shift_bias,
+        point_sd=torch.ones(478, dtype=bias.dtype),
+    )
 
 
 def _ridge(x: Tensor, y: Tensor, weight: float) -> tuple[Tensor, Tensor]:
@@ -170,19 +188,21 @@ def _ridge(x: Tensor, y: Tensor, weight: float) -> tuple[Tensor, Tensor]:
 
 
 def _predict(encoder: FaceEncoder, at: _Observed) -> tuple[Float[Tensor, "n out"], Float[Tensor, "n 956"]]:
-    z = encoder.components(at.aligned, at.coefficients)
+    seen = observed(at.aligned, at.coefficients)
+    z = components(seen, encoder.observed_mean, encoder.observed_basis, encoder.limit)
     shift = torch.cat([z, view_terms(at.aligned)], 1) @ encoder.shift_gain + encoder.shift_bias
     return features(z, at.aligned) @ encoder.gain + encoder.bias, shift
 
 
-def _errors(blank: FaceEncoder, seen: _Observed, config: GeometryConfig) -> dict[str, Tensor]:
-    """Root of the precision (upper triangular) and the points' error, on heads left out."""
+def _with_errors(encoder: FaceEncoder, seen: _Observed, config: GeometryConfig) -> FaceEncoder:
+    """With the root of the precision (upper triangular) and the points' error, on heads left out."""
     errors, shifts = [], []
     part = seen.head.long() % config.folds
     for k in range(config.folds):
         left_out = seen[part == k]
         if len(left_out.target):
-            y, shift = _predict(_regress(blank, seen[part != k], config), left_out)
+            others = _regress(seen[part != k], encoder.reference, encoder.weight, config)
+            y, shift = _predict(others, left_out)
             errors.append(y - left_out.target)
             shifts.append(shift - left_out.shift)
     error, off = torch.cat(errors), torch.cat(shifts).unflatten(1, (478, 2))
@@ -190,7 +210,7 @@ def _errors(blank: FaceEncoder, seen: _Observed, config: GeometryConfig) -> dict
     least[:3] = 0
     covariance = error.T @ error / len(error) + torch.diag(least)
     root = torch.linalg.cholesky(torch.linalg.inv(covariance)).T
-    return {"root": root.contiguous(), "point_sd": off.square().mean((0, 2)).sqrt()}
+    return replace(encoder, root=root.contiguous(), point_sd=off.square().mean((0, 2)).sqrt())
 
 
 def _scores(encoder: FaceEncoder, unseen: _Observed, mean: Tensor, model: MorphableModel) -> GeometryScores:
@@ -210,7 +230,7 @@ def _scores(encoder: FaceEncoder, unseen: _Observed, mean: Tensor, model: Morpha
     return GeometryScores(
         heads=int(unseen.head.unique().numel()),
         faces=len(y),
-        rotation_deg=round(float(np.degrees(angle.mean())), 2),
+        rotation_deg=round(float(torch.rad2deg(angle.mean())), 2),
         points=off(shift),
         points_tracked=off(0 * shift),
         landmarks_mm=round(landmarks_mm(y), 2),

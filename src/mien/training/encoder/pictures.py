@@ -1,4 +1,4 @@
-"""Rendered heads as photos of all kinds: before random backgrounds, scaled, turned, recoloured, blurred, packed."""
+"""Rendered heads as photos: before random backgrounds, scaled, turned, recoloured, blurred, packed."""
 
 from dataclasses import dataclass
 
@@ -91,8 +91,8 @@ def _as_photographed(image: np.ndarray, rng: np.random.Generator, config: Pictur
     if rng.uniform() < 0.15:
         image = np.broadcast_to(image.mean(-1, keepdims=True), image.shape)
     image = cv2.GaussianBlur(image.astype(np.float32), (0, 0), 0.2 + rng.uniform(0, config.blur_px))
-    image = image + rng.normal(0, rng.uniform(0, config.noise), image.shape)
-    pixels = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    noisy = image + rng.normal(0, rng.uniform(0, config.noise), image.shape)
+    pixels = np.rint(np.clip(noisy, 0, 1) * 255).astype(np.uint8)
     packed = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(*config.quality))])[1]
     return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))
 
