@@ -4,8 +4,9 @@ import torch
 
 from mien.generator.completion import EVIDENCE_SIZE, Completer, CompletionConfig
 from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB
+from mien.generator.detail import complete, put_hidden
 from mien.generator.model import Generator, load_generator
-from mien.inversion.complete import chart_evidence, complete, put_hidden
+from mien.inversion.complete import chart_evidence
 from mien.inversion.hidden import Observations
 from mien.morphable import chart
 

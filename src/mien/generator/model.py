@@ -15,7 +15,8 @@ from mien.generator.backbones import CHART_BACKBONES, BasisConfig, ChartBackbone
 from mien.generator.completion import Completer, CompletionConfig
 from mien.generator.decoder import Decoded, Decoder, DecoderConfig
 from mien.generator.mapping import AnyMappingConfig, BlockMappingConfig, MappingConfig, make_mapping
-from mien.generator.planes import Planes, sample_height, sample_planes, sample_residual
+from mien.generator.names.model import Drawn, Names, NamesConfig, names_config_from
+from mien.generator.planes import Planes, sample_planes, sample_residual, sample_shape
 from mien.generator.superres import SuperResolution, SuperResolutionConfig
 
 KIND = "generator"
@@ -32,6 +33,8 @@ class GeneratorConfig:
     superres: SuperResolutionConfig = field(default_factory=SuperResolutionConfig)
     completion: CompletionConfig | None = None
     """The network that completes what a photo hides, if there is one."""
+    names: NamesConfig | None = None
+    """What is known of people's features by name, if anything."""
     space: str = "canonical"
     """Where planes are looked up; see `mien.generator.spaces`."""
 
@@ -49,6 +52,7 @@ class Generator(nn.Module):
         self.decoder = Decoder(config.decoder)
         self.superres = SuperResolution(config.superres)
         self.completer = None if config.completion is None else Completer(config.completion)
+        self.names = None if config.names is None else Names(config.names)
         self.register_buffer("w_std", torch.ones(config.mapping.w_size))
 
     def planes(self, w: Float[Tensor, "batch w"], expression: Float[Tensor, "batch 52"]) -> Planes:
@@ -62,15 +66,25 @@ class Generator(nn.Module):
         residual = None if planes.residual is None else sample_residual(planes, points)
         decoded = self.decoder(sample_planes(planes, points), residual)
         if planes.hair_height is not None:
-            decoded = replace(decoded, hair_height=sample_height(planes, points))
+            height, share = sample_shape(planes, points)
+            decoded = replace(decoded, hair_height=height, hair_share=share)
         return decoded if points.device == here else decoded.to(here)
 
     def sample_w(
-        self, count: int, *, truncation: float = 0.7, generator: torch.Generator | None = None
+        self,
+        count: int,
+        *,
+        truncation: float = 0.7,
+        generator: torch.Generator | None = None,
+        drawn: Drawn | None = None,
     ) -> Float[Tensor, "count w"]:
-        """Latents of random people."""
+        """Latents of random people; of a generator with names, of people with labels that were `drawn`."""
         z = torch.randn(count, self.config.mapping.z_size, generator=generator)
-        return self.mapping(z, truncation)
+        w = self.mapping(z, truncation)
+        if self.names is None:
+            return w
+        drawn = drawn or self.names.draw(count, {}, truncation=truncation, generator=generator)
+        return w + self.names.offset(drawn)
 
 
 def save_generator(path: Path, generator: Generator, header: dict[str, Any] | None = None) -> None:
@@ -82,6 +96,8 @@ def save_generator(path: Path, generator: Generator, header: dict[str, Any] | No
     completion = generator.config.completion
     if completion is not None:
         sizes["completion"] = asdict(completion)
+    if generator.config.names is not None:
+        sizes["names"] = asdict(generator.config.names)
     more = {"sizes": sizes, "backbone": backbone, "mapping": mapping, "space": generator.config.space}
     write_safetensors(path, tensors, {"kind": KIND, "version": 1, **more, **(header or {})})
 
@@ -112,6 +128,7 @@ def _config_from(header: dict[str, Any]) -> GeneratorConfig:
             mapping=_mapping_from(header.get("mapping", MappingConfig.__name__), sizes["mapping"]),
             superres=SuperResolutionConfig(**sizes["superres"]),
             completion=_completion_from(sizes.get("completion")),
+            names=names_config_from(sizes["names"]) if "names" in sizes else None,
             space=header["space"],
         )
     except (KeyError, TypeError) as error:

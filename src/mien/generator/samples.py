@@ -1,8 +1,8 @@
 """Random heads of mien-base, and views of a head: picture, depth, normals, rows of contact sheets."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -13,8 +13,12 @@ from torch import Tensor
 
 from mien.core.arkit import ARKIT_INDEX
 from mien.core.camera import Camera
+from mien.generator.detail import add_detail
 from mien.generator.headmesh import head_mesh
 from mien.generator.model import Generator
+from mien.generator.names.model import names_of
+from mien.generator.names.people import draw_identities, edit
+from mien.generator.names.spec import Value
 from mien.generator.planes import Planes
 from mien.generator.render import HairShell, PosedHead, RenderOutput, make_hair_shell, pose_head, render
 from mien.generator.view import (
@@ -31,7 +35,7 @@ from mien.morphable.carry import make_carrier
 from mien.morphable.model import MorphableModel, load_head_model
 
 IDENTITY_STD: Final = 0.8
-"""Spread of the identity coefficients of random heads, as in the training set."""
+"""Spread of the identity coefficients of random heads of generators without names."""
 LIPS_TOGETHER: Final = 0.09
 """Coefficient of mouthClose that closes the mouth at rest: the template's lips are a millimetre apart."""
 SHEET_YAWS_DEG: Final = (-45.0, -20.0, 0.0, 20.0, 45.0)
@@ -47,6 +51,18 @@ class RandomHead:
 
     identity: Float[Tensor, " component"]
     w: Float[Tensor, " w"]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What random people shall be like."""
+
+    given: Mapping[str, Value] = field(default_factory=dict)
+    """Values by name that they are drawn with."""
+    edits: Mapping[str, Value] = field(default_factory=dict)
+    """Values by name that they get afterwards."""
+    plain: bool = False
+    """Whether they are left as smooth as the basis is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,18 +97,36 @@ class StillHead:
 
 
 def random_heads(
-    generator: Generator, model: MorphableModel, count: int, *, truncation: float = 0.7, seed: int = 0
+    generator: Generator,
+    model: MorphableModel,
+    count: int,
+    *,
+    truncation: float = 0.7,
+    seed: int = 0,
+    given: Mapping[str, Value] | None = None,
 ) -> list[RandomHead]:
     """Draw people: latents from the mapping network, shapes from the head model.
 
-    The k-th depends on the seed only, not on `count`.
+    Of a generator with names, both go with labels, of which some may be `given`. The k-th depends on the seed
+    only, not on `count`.
     """
     heads = []
     for k in range(count):
-        random = torch.Generator().manual_seed(seed * 100003 + k)
-        w = generator.sample_w(1, truncation=truncation, generator=random)[0]
-        heads.append(RandomHead(torch.randn(model.component_count, generator=random) * IDENTITY_STD, w))
+        random = torch.Generator().manual_seed(first_seed(seed) + k)
+        if generator.names is None:
+            w = generator.sample_w(1, truncation=truncation, generator=random)[0]
+            heads.append(RandomHead(torch.randn(model.component_count, generator=random) * IDENTITY_STD, w))
+            continue
+        drawn = generator.names.draw(1, given or {}, truncation=truncation, generator=random)
+        w = generator.sample_w(1, truncation=truncation, generator=random, drawn=drawn)[0]
+        identity = draw_identities(generator.names, drawn, truncation=truncation, generator=random)[0]
+        heads.append(RandomHead(identity, w))
     return heads
+
+
+def first_seed(seed: int) -> int:
+    """Of the first person of a sheet; the next ones follow."""
+    return seed * 100003
 
 
 def rest_expression() -> Float[Tensor, "52"]:
@@ -110,12 +144,18 @@ def still_head(
     expression: Float[Tensor, "52"] | None = None,
     *,
     size_px: int = 256,
+    detail: int | None = None,
 ) -> StillHead:
-    """A person at rest with closed lips (or with an expression) in the head frame."""
+    """A person at rest with closed lips (or with an expression) in the head frame.
+
+    With a seed for `detail`, the generator's network for it adds pores and strands, see `add_detail`.
+    """
     expression = rest_expression() if expression is None else expression
     carrier = make_carrier(model, model.vertices(identity, torch.zeros(52)))
     with torch.no_grad():
         planes = generator.planes(w[None], expression[None])
+        if detail is not None:
+            planes = add_detail(generator, planes, w, seed=detail)
         shell = make_hair_shell(generator, planes, model, carrier)
     return StillHead(generator, planes, pose_head(model, identity, expression, carrier), shell, size_px)
 
@@ -172,9 +212,19 @@ def head_row(head: StillHead, yaws_deg: Sequence[float] = SHEET_YAWS_DEG) -> lis
 
 
 def base_rows(
-    generator: Generator, count: int, *, truncation: float = 0.7, seed: int = 0
+    generator: Generator,
+    count: int,
+    *,
+    truncation: float = 0.7,
+    seed: int = 0,
+    wanted: Wanted | None = None,
 ) -> Iterator[list[NDArray[np.uint8]]]:
     """A row for each random head."""
-    model = load_head_model()
-    for head in random_heads(generator, model, count, truncation=truncation, seed=seed):
-        yield head_row(still_head(generator, model, head.identity, head.w))
+    model, wanted = load_head_model(), wanted or Wanted()
+    heads = random_heads(generator, model, count, truncation=truncation, seed=seed, given=wanted.given)
+    for k, head in enumerate(heads):
+        w, identity = head.w, head.identity
+        if wanted.edits:
+            w, identity = edit(names_of(generator.names), w, identity, wanted.edits)
+        detail = None if wanted.plain else first_seed(seed) + k
+        yield head_row(still_head(generator, model, identity, w, detail=detail))

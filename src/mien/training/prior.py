@@ -1,4 +1,4 @@
-"""`mien train prior`: realistic procedural heads, basis in closed form, completion, mapping, export."""
+"""`mien train prior`: realistic procedural heads, basis, wrinkles, completion, names, mapping."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,14 +13,23 @@ from torch import Tensor
 from mien.core.camera import FFHQ_FOCAL, Camera, intrinsics_of
 from mien.core.errors import InputError
 from mien.core.progress import progress
+from mien.generator.backbones.blocks import BlocksBackbone
 from mien.generator.completion import CompletionConfig
 from mien.generator.model import MIEN_BASE, Generator, save_generator
+from mien.generator.names.model import Names
 from mien.generator.samples import rgba_of, still_head
 from mien.morphable.model import MorphableModel, load_head_model
 from mien.training.basis import MAP_SIZE, codes_of, load_maps, start_generator
 from mien.training.completion.config import CompletionTraining
 from mien.training.completion.scores import Scores
 from mien.training.completion.trainer import CompletionTrainer, LogRow
+from mien.training.expressions import (
+    FOLDER,
+    ExpressionConfig,
+    ExpressionReport,
+    build_expressions,
+    fit_expressions,
+)
 from mien.training.mapping_fit import (
     MappingFitConfig,
     MappingReport,
@@ -28,8 +37,10 @@ from mien.training.mapping_fit import (
     fit_blocks,
     importance_of,
 )
+from mien.training.names_fit import LabelledHeads, fit_names, unnamed
 from mien.training.procedural.shards import ShardConfig, build_shards, read_shard, shards_in
 from mien.training.superres_fit import Pairs, SuperResolutionFitConfig, SuperResolutionReport, fit_superres
+from mien.training.vocabulary import values_of, vocabulary
 
 DATA: Final = "procedural heads only; no photographs, no real people"
 LEAST_HEADS: Final = 8
@@ -48,6 +59,7 @@ class PriorPlan:
     threads: int = 2
     shards: ShardConfig | None = None
     network: CompletionConfig | None = None
+    expressions: ExpressionConfig | None = None
     mapping: MappingFitConfig | None = None
     superres: SuperResolutionFitConfig | None = None
 
@@ -65,6 +77,9 @@ class Prior:
     """Share of the variance of training heads that each block's components hold."""
     scores: Scores
     """Of the completion, on heads that were held out."""
+    expressions: ExpressionReport
+    names: dict[str, float]
+    """How well each name is read from held-out heads: R2, or share of right choices."""
     mapping: MappingReport
     superres: SuperResolutionReport
 
@@ -92,6 +107,11 @@ def train_prior(
     held_out = max(2, len(paths) // 16)
     generator, start = start_generator(paths[:-held_out], model)
     spread, average = start.codes.std(0).clamp(min=LEAST_SPREAD), start.codes.mean(0)
+    drawn = plan.expressions or ExpressionConfig(seed=plan.seed)
+    changes = build_expressions(data_folder / FOLDER, drawn)
+    backbone = generator.backbone
+    assert isinstance(backbone, BlocksBackbone)
+    expressions = fit_expressions(backbone, changes, drawn.pull)
     codes = torch.cat(
         [start.codes, codes_of(generator, load_maps(paths[-held_out:], MAP_SIZE), spread, average)]
     )
@@ -103,13 +123,32 @@ def train_prior(
     trainer.run()
     generator.completer = trainer.network.eval().requires_grad_(False)
     generator.config = replace(generator.config, completion=network)
+    names = name_people(generator, paths, codes, held_out)
     mapping, superres = _fits(generator, start.codes, paths, model, plan)
     done = Prior(
         folder / MIEN_BASE, 0, len(paths), trainer.spent_s / 3600, trainer.step, start.explained,
-        trainer.scores(), mapping, superres,
+        trainer.scores(), expressions, dict(names.config.held_out), mapping, superres,
     )  # fmt: skip
     save_generator(done.path, generator, {"training": _header(done, shards, settings, command)})
     return replace(done, bytes=done.path.stat().st_size)
+
+
+def name_people(
+    generator: Generator, paths: Sequence[Path], codes: Float[Tensor, "head w"], held_out: int
+) -> Names:
+    """Teach a generator the names of its training heads' features; the last heads only measure."""
+    backbone = generator.backbone
+    assert isinstance(backbone, BlocksBackbone)
+    found = [read_shard(path, ("identity", "light_sh")) for path in paths]
+    heads = LabelledHeads(
+        [values_of(head.labels, head.arrays["light_sh"]) for head in found],
+        codes,
+        torch.from_numpy(np.stack([head.arrays["identity"] for head in found])),
+        held_out,
+    )
+    generator.names = fit_names(vocabulary(), heads, backbone.blocks)
+    generator.config = replace(generator.config, names=generator.names.config)
+    return generator.names
 
 
 def _fits(
@@ -123,7 +162,8 @@ def _fits(
     mapping_config = plan.mapping or MappingFitConfig(seed=plan.seed)
     superres_config = plan.superres or SuperResolutionFitConfig(seed=plan.seed)
     generator.w_std.copy_(code_statistics(codes)[1])
-    mapping = fit_blocks(generator.mapping.requires_grad_(True), codes, importance, mapping_config)
+    left = codes if generator.names is None else unnamed(generator.names, codes)
+    mapping = fit_blocks(generator.mapping.requires_grad_(True), left, importance, mapping_config)
     pairs = view_pairs(generator, model, codes, paths, superres_config)
     return mapping, fit_superres(generator.superres.requires_grad_(True), pairs, superres_config)
 
@@ -162,6 +202,8 @@ def _header(done: Prior, shards: ShardConfig, settings: CompletionTraining, comm
         "completion": asdict(settings),
         "explained": done.explained,
         "scores": asdict(done.scores),
+        "expressions": asdict(done.expressions),
+        "names": done.names,
         "mapping": asdict(done.mapping),
         "superres": asdict(done.superres),
     }

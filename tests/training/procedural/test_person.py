@@ -5,9 +5,9 @@ import torch
 
 from mien.core.arkit import ARKIT_INDEX
 from mien.morphable.model import MorphableModel
+from mien.morphable.people import load_head_factors, mean_identity
 from mien.training.procedural.draws import draw_camera, draw_expression
 from mien.training.procedural.person import AGES_YEARS, Person, draw_person
-from mien.training.procedural.shape import load_head_factors, mean_identity
 
 
 def people(model: MorphableModel, count: int) -> list[Person]:

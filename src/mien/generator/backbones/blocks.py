@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mien.generator.decoder import BODY_RGB, HAIR_RGB
+from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, HAIR_SHARE
 from mien.generator.planes import Planes, resize
 from mien.morphable import chart
 
@@ -22,6 +22,9 @@ HARMONICS: Final = 9
 APPEARANCE_CHANNELS: Final = (0, 1, 2, 8, 9)
 HAIR_CHANNELS: Final = (3, 4, 5, 6, 7, 10, 11)
 CLOTHES_CHANNELS: Final = (0, 1, 2, 8, 9)
+WRINKLES_U: Final = 0.5625
+WRINKLES_V: Final = (-0.34375, 0.75)
+"""The face on the chart: |u| below the one, v between the others."""
 CLOTHES_TOP_Y: Final = -0.16
 """Head frame of the template, EG3D units: nothing worn on the body reaches higher than the chin."""
 
@@ -33,8 +36,8 @@ class BlocksConfig:
     appearance: int = 72
     hair: int = 56
     clothes: int = 16
-    expression_codes: int = 8
-    """Basis planes driven by the expression (wrinkles, lids)."""
+    expression_codes: int = 12
+    """Basis planes driven by the expression: wrinkles, and light on skin that turns."""
     channels: int = 12
     mean_size: int = 256
     """Side of the mean (u, v) plane: detail that all heads share."""
@@ -61,7 +64,7 @@ class BlocksConfig:
 
 
 class BlocksBackbone(nn.Module):
-    """Mean planes, a linear basis per block, harmonics of light, and a small expression code."""
+    """Mean planes, a linear basis per block, harmonics of light, and planes that expressions move."""
 
     def __init__(self, config: BlocksConfig) -> None:
         super().__init__()
@@ -80,19 +83,23 @@ class BlocksBackbone(nn.Module):
         """Harmonics of the normals of the body and of a smooth surface around the hair."""
         self.light_mix = nn.Parameter(torch.eye(3 * HARMONICS).view(-1, HARMONICS, 3), requires_grad=False)
         """Coefficients of the harmonics [component, harmonic, colour], per unit of W."""
-        self.expression_uv = _basis(c.expression_codes, len(APPEARANCE_CHANNELS), size, size)
-        self.expression_code = nn.Sequential(
-            nn.Linear(52, 64), nn.SiLU(), nn.Linear(64, c.expression_codes), nn.Tanh()
-        )
+        rows, columns = wrinkle_zone(c.mean_size)
+        zone = (rows.stop - rows.start, columns.stop - columns.start)
+        self.expression_uv = _basis(c.expression_codes, BODY_RGB.stop, *zone)
+        """Of the face only, as fine as the mean: wrinkles are thin."""
+        self.expression_code = nn.Linear(52, c.expression_codes, bias=False)
+
+    def hair_shape_basis(self) -> Float[Tensor, "component 2 v u"]:
+        """What each number of the hair's block adds to the hair's height and density, as decoder outputs."""
+        return self.hair_uv[:, [HAIR_CHANNELS.index(output) for output in (HAIR_HEIGHT, HAIR_SHARE)]]
 
     def planes(self, w: Float[Tensor, "batch w"], expression: Float[Tensor, "batch 52"]) -> Planes:
         """Planes of each latent; linear in `w`."""
         c, size = self.config, self.config.basis_size
         appearance, hair, clothes, light = (w[:, part] for part in self.blocks.values())
         uv = w.new_zeros(len(w), c.channels, size, size)
-        code = self.expression_code(expression) - self.expression_code(torch.zeros_like(expression))
+        wrinkles = torch.tensordot(self.expression_code(expression), self.expression_uv, 1)
         uv = _add(uv, APPEARANCE_CHANNELS, torch.tensordot(appearance, self.appearance_uv, 1))
-        uv = _add(uv, APPEARANCE_CHANNELS, torch.tensordot(code, self.expression_uv, 1))
         uv = _add(uv, HAIR_CHANNELS, torch.tensordot(hair, self.hair_uv, 1))
         lower = torch.tensordot(clothes, self.clothes_uv, 1)
         uv = _add(uv, CLOTHES_CHANNELS, nn.functional.pad(lower, (0, 0, 0, size - lower.shape[2])))
@@ -101,10 +108,25 @@ class BlocksBackbone(nn.Module):
             uv = _add(uv, tuple(range(channels.start, channels.stop)), shading[:, side])
         rest = w.new_zeros(len(w), c.channels, c.height_bins, c.side_size)
         return Planes(
-            uv=self.mean_uv + resize(uv, c.mean_size),
+            uv=self.mean_uv + resize(uv, c.mean_size) + self._over_chart(wrinkles),
             uh=self.mean_uh + _add(rest, HAIR_CHANNELS, torch.tensordot(hair, self.hair_uh, 1)),
             vh=self.mean_vh + _add(rest, HAIR_CHANNELS, torch.tensordot(hair, self.hair_vh, 1)),
         )
+
+    def _over_chart(self, face: Float[Tensor, "batch 3 v u"]) -> Float[Tensor, "batch channel v2 u2"]:
+        """Change of the body's colours in the face as a whole (u, v) plane."""
+        c, (rows, columns) = self.config, wrinkle_zone(self.config.mean_size)
+        around = (columns.start, c.mean_size - columns.stop, rows.start, c.mean_size - rows.stop)
+        return nn.functional.pad(face, (*around, 0, c.channels - face.shape[1]))
+
+
+def wrinkle_zone(size: int) -> tuple[slice, slice]:
+    """Rows and columns of a (u, v) plane in which expressions change the skin's colours: the face."""
+    (low, high), side = WRINKLES_V, WRINKLES_U
+    return (
+        slice(round((low + 1) / 2 * size), round((high + 1) / 2 * size)),
+        slice(round((1 - side) / 2 * size), round((1 + side) / 2 * size)),
+    )
 
 
 def clothes_rows(size: int) -> int:

@@ -5,7 +5,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-Sex = Literal["female", "male"]
+from mien.morphable.people import Sex as Sex
+
 Neckline = Literal["crew", "v_neck", "shirt", "turtleneck", "hoodie", "scoop"]
 Fabric = Literal["knit", "cotton", "denim", "wool", "silk"]
 Pattern = Literal["plain", "stripes", "checks", "dots", "print"]

@@ -86,6 +86,18 @@ def chart_maps(
     )
 
 
+def face_colours(
+    sitter: Sitter, expression: np.ndarray, size: int, *, response: Response | None = None
+) -> np.ndarray:
+    """Colours float32 [size, size, 3] of a person's body in an expression [52], as in `ChartMaps.body` but
+    without strands."""
+    light, response = sitter.person.light, response or Response()
+    response = Response(response.exposure, response.temperature, response.curve, response.contrast)
+    scene = pose(sitter, expression)
+    body = _surface_colours(scene, scene.shadows(light), light, size)
+    return _picture(body[..., LIT], response)
+
+
 def _surface_colours(scene: Scene, shadows: Shadows, light: Light, size: int) -> np.ndarray:
     """Linear radiance and albedo float32 [size, size, 6] of body and cloth."""
     layer = chart_layer(scene, size)

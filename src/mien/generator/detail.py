@@ -1,0 +1,68 @@
+"""Completed colours as a residual: of a photo's hidden parts, or of a random person as a whole."""
+
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mien.generator.completion import (
+    EVIDENCE_SIZE,
+    ChartEvidence,
+    Completed,
+    CompletionInput,
+    base_of,
+    completion_input,
+)
+from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, OUTPUTS
+from mien.generator.model import Generator
+from mien.generator.planes import Planes, resize
+from mien.generator.texels import SIZE, unseen
+
+
+def complete(generator: Generator, evidence: ChartEvidence, *, seed: int = 0) -> Completed:
+    """The whole head of one photo; for generators with a network for it. Deterministic for a seed."""
+    assert generator.completer is not None
+    noise = torch.randn(1, EVIDENCE_SIZE, EVIDENCE_SIZE, generator=torch.Generator().manual_seed(seed))
+    given = completion_input(evidence, noise)
+    with torch.no_grad():
+        out = generator.completer(CompletionInput(given.features[None], given.filled[None]))
+    return Completed(out.body[0], out.hair[0], out.height[0])
+
+
+def put_hidden(
+    residual: Float[Tensor, "1 7 size size"], evidence: ChartEvidence, completed: Completed
+) -> Float[Tensor, "1 7 size size"]:
+    """The residual, with the completed colours instead of its own where nothing was seen."""
+    size = residual.shape[-1]
+    base = resize(evidence.base[None], completed.body.shape[-1])[0]
+    out = residual.clone()
+    for channels, colours, (_, weight) in (
+        (BODY_RGB, completed.body, evidence.body), (HAIR_RGB, completed.hair, evidence.hair)
+    ):  # fmt: skip
+        guess = _fitted((colours - base[channels])[None], size)[0]
+        share = _fitted(unseen(weight)[None, None], size)[0, 0]
+        out[0, channels] = torch.lerp(residual[0, channels], guess, share)
+    return out
+
+
+def add_detail(generator: Generator, planes: Planes, w: Float[Tensor, " w"], *, seed: int = 0) -> Planes:
+    """A person's planes with what the network for completion adds to a head of which nothing was seen: pores,
+    spots, strands. Planes as they are if the generator has no such network. Deterministic for a seed.
+
+    The network reads the face at rest, so that detail does not change with the expression.
+    """
+    if generator.completer is None:
+        return planes
+    rest = generator.planes(w[None], torch.zeros(1, 52, device=w.device))
+    base = base_of(generator, rest)
+    nothing = torch.zeros(3, EVIDENCE_SIZE, EVIDENCE_SIZE), torch.zeros(EVIDENCE_SIZE, EVIDENCE_SIZE)
+    evidence = ChartEvidence(nothing, nothing, base, base[HAIR_HEIGHT:])
+    completed = complete(generator, evidence, seed=seed)
+    return replace(planes, residual=put_hidden(torch.zeros(1, OUTPUTS, SIZE, SIZE), evidence, completed))
+
+
+def _fitted(image: Float[Tensor, "1 channel v u"], size: int) -> Float[Tensor, "1 channel size size"]:
+    if image.shape[-1] > size:
+        return torch.nn.functional.interpolate(image, size=(size, size), mode="area")
+    return resize(image, size)

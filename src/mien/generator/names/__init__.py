@@ -1,0 +1,1 @@
+"""People by name: what can be asked for, drawn, edited and read."""
