@@ -22,8 +22,11 @@ CERTAIN = FitConfig(
     costs=CostConfig(landmark_sd=0.001, redundancy=0.01, turn_sd=0.3, expression_sd=0.6),
     steps=30,
     tolerance=1e-6,
+    encoder=False,
 )
 """For landmarks without error: the picture decides, not the priors."""
+PLAIN = FitConfig(encoder=False)
+"""The encoder knows the tracker's own points; `exact_observation` has others, without depth."""
 
 
 def pose_error_deg(fit: FaceFit, head: KnownHead) -> float:
@@ -54,7 +57,9 @@ def test_default_weights_stay_close_with_exact_landmarks(
     model: MorphableModel, known_heads: Heads, exact_observation: Observe
 ) -> None:
     heads = known_heads(1, 6)
-    fits = [fit_face(exact_observation(h, seed=k), SIZE, model=model) for k, h in enumerate(heads)]
+    fits = [
+        fit_face(exact_observation(h, seed=k), SIZE, model=model, config=PLAIN) for k, h in enumerate(heads)
+    ]
     assert np.mean([pose_error_deg(f, h) for f, h in zip(fits, heads, strict=True)]) < 2.5
     assert np.mean([face_error(f, h, model) for f, h in zip(fits, heads, strict=True)]) < 0.006
 
@@ -101,7 +106,7 @@ def test_outliers_do_not_drag_the_fit(
     hand = face.landmarks_px.copy()
     hand[[50, 101, 118, 117, 123, 147, 187, 205]] += [60, -40]
     good, dragged = (
-        fit_face(replace(face, landmarks_px=points), SIZE, model=model)
+        fit_face(replace(face, landmarks_px=points), SIZE, model=model, config=PLAIN)
         for points in (face.landmarks_px, hand)
     )
     assert float(torch.rad2deg(geodesic_angle(good.R_camera_head, dragged.R_camera_head))) < 1.5
@@ -112,29 +117,35 @@ def test_a_start_keeps_the_identity(
     model: MorphableModel, known_heads: Heads, exact_observation: Observe
 ) -> None:
     first, second = known_heads(2, 2)
-    start = fit_face(exact_observation(first), SIZE, model=model)
+    start = fit_face(exact_observation(first), SIZE, model=model, config=PLAIN)
     vertices = model.vertices(first.identity, second.expression)
     again = KnownHead(first.identity, second.expression, vertices, second.R_camera_head)
-    fit = fit_face(exact_observation(again), SIZE, model=model, start=start)
+    fit = fit_face(exact_observation(again), SIZE, model=model, config=PLAIN, start=start)
     assert torch.equal(fit.identity, start.identity)
     assert pose_error_deg(fit, again) < 4
     assert fit.residual < 0.01
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("encoder", "most_deg"), [(False, 3.3), (True, 4.3)])
 def test_rendered_heads_are_recovered_through_detection(
-    model: MorphableModel, known_heads: Heads, render: Callable[[KnownHead], np.ndarray]
+    model: MorphableModel,
+    known_heads: Heads,
+    render: Callable[[KnownHead], np.ndarray],
+    encoder: bool,
+    most_deg: float,
 ) -> None:
+    """The encoder learned from faces of skin, not of paint, and of people's forms: here it is less sure."""
     heads, fits = [], []
     with FaceTracker() as tracker:
         for head in known_heads(4, 16):
             faces = tracker.detect(render(head))
             if faces:
                 heads.append(head)
-                fits.append(fit_face(faces[0], SIZE, model=model))
+                fits.append(fit_face(faces[0], SIZE, model=model, config=FitConfig(encoder=encoder)))
     assert len(heads) >= 15
-    # 2.7 degrees on average over 60 such heads, where the tracker's own pose is off by 3.9.
-    assert np.mean([pose_error_deg(f, h) for f, h in zip(fits, heads, strict=True)]) < 3.3
+    # Without the encoder 2.7 degrees on average over 60 such heads; the tracker's own pose is off by 3.9.
+    assert np.mean([pose_error_deg(f, h) for f, h in zip(fits, heads, strict=True)]) < most_deg
     assert np.mean([face_error(f, h, model) for f, h in zip(fits, heads, strict=True)]) < 0.01
     for name, least in (("jawOpen", 0.9), ("eyeBlinkLeft", 0.8), ("mouthSmileLeft", 0.75)):
         at = ARKIT_INDEX[name]

@@ -51,6 +51,8 @@ class FitProblem:
     landmarks: LandmarkModel
     target: Float[Tensor, "478 2"]
     """Detected points, normalised."""
+    point_sd: Float[Tensor, "478"]
+    """Expected error of each point, EG3D units."""
     precision: Float[Tensor, "478"]
     """Inverse of the expected error of each point, its robust weight and visibility included."""
     contour_normal: Float[Tensor, "36 2"]
@@ -58,9 +60,19 @@ class FitProblem:
     contour_precision: Float[Tensor, "36"]
     R_camera_head: Float[Tensor, "3 3"]
     """The rotation that the state's turn is applied to."""
-    R_prior: Float[Tensor, "3 3"]
-    expression_prior: Float[Tensor, "52"]
+    prior: "FacePrior"
     config: "CostConfig"
+
+
+@dataclass(frozen=True, eq=False)
+class FacePrior:
+    """What is expected of a face before its points are fitted: a Gaussian."""
+
+    R_camera_head: Float[Tensor, "3 3"]
+    expression: Float[Tensor, "52"]
+    identity: Float[Tensor, " component"]
+    root: Float[Tensor, "deviation deviation"]
+    """Square root of the precision of turn (axis-angle in head axes, rad), expression and identity."""
 
 
 @dataclass(frozen=True)
@@ -122,19 +134,18 @@ def opening_cost(state: FitState, projected: Projected, problem: FitProblem) -> 
     upper, lower = _index([a for a, _ in OPENINGS]), _index([b for _, b in OPENINGS])
     gap = projected.uv[..., upper, :] - projected.uv[..., lower, :]
     seen = problem.target[upper] - problem.target[lower]
-    weight = torch.minimum(problem.precision[upper], problem.precision[lower]) * problem.config.landmark_sd
+    weight = torch.minimum(problem.precision[upper], problem.precision[lower]) * problem.point_sd[upper]
     sd = problem.config.opening_sd * problem.config.redundancy**0.5
     return ((gap - seen) * weight.clamp(max=1)[:, None]).flatten(-2) / sd
 
 
-def identity_cost(state: FitState, projected: Projected, problem: FitProblem) -> Residual:
-    """Prior: coefficients are standard normal."""
-    return state.identity / problem.config.identity_sd
-
-
-def expression_cost(state: FitState, projected: Projected, problem: FitProblem) -> Residual:
-    """Prior: about the tracker's coefficients."""
-    return (state.expression - problem.expression_prior) / problem.config.expression_sd
+def prior_cost(state: FitState, projected: Projected, problem: FitProblem) -> Residual:
+    """Distance of pose, expression and identity from what was expected, in expected errors."""
+    prior = problem.prior
+    R = prior.R_camera_head.T @ axis_angle_to_matrix(state.turn) @ problem.R_camera_head
+    turn = matrix_to_axis_angle(R)
+    deviation = torch.cat([turn, state.expression - prior.expression, state.identity - prior.identity], -1)
+    return deviation @ prior.root.T
 
 
 def bound_cost(state: FitState, projected: Projected, problem: FitProblem) -> Residual:
@@ -143,20 +154,12 @@ def bound_cost(state: FitState, projected: Projected, problem: FitProblem) -> Re
     return (torch.relu(-e) + torch.relu(e - 1)) / problem.config.bound_sd
 
 
-def turn_cost(state: FitState, projected: Projected, problem: FitProblem) -> Residual:
-    """Prior: the pose is about the tracker's."""
-    base = matrix_to_axis_angle(problem.R_camera_head @ problem.R_prior.T)
-    return (state.turn + base) / problem.config.turn_sd
-
-
 COSTS: Final[tuple[Cost, ...]] = (
     landmark_cost,
     contour_cost,
     opening_cost,
-    identity_cost,
-    expression_cost,
+    prior_cost,
     bound_cost,
-    turn_cost,
 )
 
 

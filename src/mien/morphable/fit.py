@@ -15,6 +15,7 @@ from mien.core.camera import FFHQ_FOCAL, ORBIT_RADIUS, Camera, intrinsics_of
 from mien.core.geometry import axis_angle_to_matrix, nearest_rotation
 from mien.morphable.costs import (
     CostConfig,
+    FacePrior,
     FitProblem,
     FitState,
     jacobian,
@@ -22,6 +23,7 @@ from mien.morphable.costs import (
     residuals,
 )
 from mien.morphable.crop import CropRegion
+from mien.morphable.encoder import EncodedFace, load_face_encoder
 from mien.morphable.landmarks import (
     BROW_LEFT,
     BROW_RIGHT,
@@ -53,8 +55,12 @@ class FitConfig:
     """First damping of the solver, as a share of the curvature."""
     outlier_sd: float = 3.0
     """Points off by this many expected errors get half their weight (Cauchy)."""
+    encoder: bool = True
+    """Start from the geometry encoder's answer and hold on to it; else the tracker's is the prior."""
+    prior_gain: float = 1.0
+    """Weight of the encoder's answer, as an inverse error."""
     tracker_pitch_deg: float = 3.5
-    """How far MediaPipe sees our mean head nod; taken off its pose."""
+    """How far MediaPipe sees our mean head nod; taken off its pose where it is the prior."""
     lips_gain: float = 1.6
     """Weight of the lips' points (as an inverse error), and of the groups below."""
     eyelids_gain: float = 1.6
@@ -136,29 +142,41 @@ def orbit_camera(R_camera_head: Float[Tensor, "3 3"]) -> Camera:
 def _set_up(
     face: FaceObservation, landmarks: LandmarkModel, config: FitConfig, start: FaceFit | None
 ) -> tuple[FitProblem, FitState, _Frame]:
-    nod = torch.tensor([-np.radians(config.tracker_pitch_deg), 0.0, 0.0], dtype=torch.float64)
-    R_prior = torch.from_numpy(np.asarray(face.R_camera_head, dtype=np.float64)) @ axis_angle_to_matrix(nod)
-    R_prior = nearest_rotation(R_prior)
-    prior = torch.from_numpy(np.asarray(face.coefficients, dtype=np.float64)).clamp(0, 1)
-    target_px = torch.from_numpy(np.asarray(face.landmarks_px, dtype=np.float64))
-    identity = (
-        landmarks.identity.new_zeros(len(landmarks.identity)) if start is None else start.identity.double()
-    )
-    R = R_prior if start is None else start.R_camera_head.double()
-    state = FitState(R.new_zeros(3), R.new_zeros(()), R.new_zeros(2), prior, identity)
+    seen = load_face_encoder().encode(face) if config.encoder else _tracked(face, landmarks, config)
+    prior, target_px = replace(seen.prior, root=config.prior_gain * seen.prior.root), seen.points_px
+    identity = prior.identity if start is None else start.identity.double()
+    R = prior.R_camera_head if start is None else start.R_camera_head.double()
+    state = FitState(R.new_zeros(3), R.new_zeros(()), R.new_zeros(2), prior.expression, identity)
     problem = FitProblem(
         landmarks=landmarks,
         target=target_px,
-        precision=_base_precision(landmarks, config),
+        point_sd=seen.point_sd,
+        precision=_base_precision(seen.point_sd, config),
         contour_normal=_outline_normals(target_px),
         contour_precision=R.new_ones(36),
         R_camera_head=R,
-        R_prior=R_prior,
-        expression_prior=prior,
+        prior=prior,
         config=config.costs,
     )
     frame = _similarity(project(state, problem).uv, target_px, problem.precision)
     return replace(problem, target=(target_px - frame.centre_px) / frame.unit_px), state, frame
+
+
+def _tracked(face: FaceObservation, landmarks: LandmarkModel, config: FitConfig) -> EncodedFace:
+    """The tracker's own pose, coefficients and points, and a standard normal identity."""
+    nod = torch.tensor([-np.radians(config.tracker_pitch_deg), 0.0, 0.0], dtype=torch.float64)
+    R = torch.from_numpy(np.asarray(face.R_camera_head, dtype=np.float64)) @ axis_angle_to_matrix(nod)
+    expression = torch.from_numpy(np.asarray(face.coefficients, dtype=np.float64)).clamp(0, 1)
+    components, costs = len(landmarks.identity), config.costs
+    sd = [costs.turn_sd] * 3 + [costs.expression_sd] * 52 + [costs.identity_sd] * components
+    prior = FacePrior(
+        R_camera_head=nearest_rotation(R),
+        expression=expression,
+        identity=R.new_zeros(components),
+        root=torch.diag(1 / R.new_tensor(sd)),
+    )
+    points_px = torch.from_numpy(np.asarray(face.landmarks_px, dtype=np.float64))
+    return EncodedFace(prior, points_px, (costs.landmark_sd**2 + landmarks.spread**2).sqrt())
 
 
 def _similarity(uv: Tensor, px: Tensor, precision: Tensor) -> _Frame:
@@ -170,7 +188,7 @@ def _similarity(uv: Tensor, px: Tensor, precision: Tensor) -> _Frame:
     return _Frame(px_mean - unit * uv_mean, float(unit))
 
 
-def _base_precision(landmarks: LandmarkModel, config: FitConfig) -> Float[Tensor, "478"]:
+def _base_precision(point_sd: Float[Tensor, "478"], config: FitConfig) -> Float[Tensor, "478"]:
     gain = torch.ones(478, dtype=torch.float64)
     groups = (
         (LIPS_INNER + LIPS_OUTER, config.lips_gain),
@@ -181,7 +199,7 @@ def _base_precision(landmarks: LandmarkModel, config: FitConfig) -> Float[Tensor
     )
     for points, value in groups:
         gain[torch.tensor(points)] = value
-    return gain / (config.costs.landmark_sd**2 + landmarks.spread**2).sqrt()
+    return gain / point_sd
 
 
 def _outline_normals(target: Float[Tensor, "478 2"]) -> Float[Tensor, "36 2"]:
@@ -203,8 +221,8 @@ def _refresh(problem: FitProblem, state: FitState, config: FitConfig) -> FitProb
     facing = (normal * view).sum(-1)
     uv = project(state, problem).uv
 
-    base = _base_precision(landmarks, config)
-    error = (uv - problem.target).norm(dim=-1) / (costs.landmark_sd**2 + landmarks.spread**2).sqrt()
+    base = _base_precision(problem.point_sd, config)
+    error = (uv - problem.target).norm(dim=-1) / problem.point_sd
     robust = 1 / (1 + (error / config.outlier_sd) ** 2).sqrt()
     visible = ((facing + 0.3) / 0.5).clamp(0.25, 1)
 

@@ -92,6 +92,37 @@ def prior(
     "--out",
     type=click.Path(path_type=Path),
     required=True,
+    help="Folder of the run: what the tracker saw, and at the end face_encoder.safetensors.",
+)
+@click.option(
+    "--data", type=click.Path(path_type=Path), required=True, help="Folder of a set of heads (train heads)."
+)
+@click.option("--heads", type=click.IntRange(40), default=1000, show_default=True, help="Heads, at most.")
+@seed_option
+def encoder(out: Path, data: Path, heads: int, seed: int) -> None:
+    """Learn what the face tracker's answers mean: pose, expression, identity, places of the points.
+
+    Views of the heads become random photos, the tracker looks at them, and regression finds the truth in what
+    it says. Interrupted, the same command goes on where it was.
+    """
+    from mien.training.encoder.examples import ExampleConfig  # heavy imports wait
+    from mien.training.encoder.run import EncoderPlan, train_encoder
+
+    plan = EncoderPlan(heads=heads, examples=ExampleConfig(seed=seed))
+    done = train_encoder(out, data, plan=plan, command=_typed())
+    s = done.scores
+    click.echo(
+        f"{done.path}: {done.bytes / 2**20:.2f} MiB; on {s.heads} other heads: rotation {s.rotation_deg} "
+        f"degrees, form {s.landmarks_mm} mm (mean head {s.landmarks_mm_mean}), expression {s.expression} "
+        f"(mean {s.expression_mean})"
+    )
+
+
+@command.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
     help="Folder of the run: state, log, sample sheets, and at the end mien-base.safetensors.",
 )
 @click.option(

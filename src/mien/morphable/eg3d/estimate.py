@@ -10,6 +10,7 @@ against ours by a few degrees; without that model the difference cannot be measu
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import TracebackType
 from typing import Final
 
@@ -47,7 +48,7 @@ class AlignConfig:
     """How a photo is aligned."""
 
     outside: Outside = "reflect"
-    fit: FitConfig = field(default_factory=FitConfig)
+    fit: FitConfig = field(default_factory=partial(FitConfig, encoder=False))
     pitch_response: float = 0.85
     """By how much a nod of 1 shows in the fit. Photos' faces turned on their fitted meshes gave 0.88 (eight
     pictures, 0.84 to 0.98); procedural heads of unknown shape 0.76, of which the regression of the truth on

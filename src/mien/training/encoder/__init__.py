@@ -1,0 +1,1 @@
+"""Training of the geometry encoder, see `mien.morphable.encoder`."""
