@@ -80,7 +80,7 @@ def draw_background(size: int, rng: np.random.Generator) -> Float[np.ndarray, "s
             else:
                 axes = (rng.uniform(0.02, 0.25, 2) * size).astype(int).tolist()
                 cv2.ellipse(image, a.astype(int).tolist(), axes, rng.uniform(0, 180), 0, 360, paint, -1)
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 6))
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 6)), np.float32)
     return np.clip(image, 0, 1).astype(np.float32)
 
 
