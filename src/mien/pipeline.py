@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from mien.animation.drivers import read_driver
 from mien.animation.kinds import AnyAvatar, kind_for, kind_of, read_avatar
 from mien.animation.kinds.interface import Report, Tools
 from mien.animation.kinds.photo import AvatarOptions
 from mien.animation.motion import Motion
 from mien.animation.retarget import DrivenMotion, Retargeting
 from mien.animation.smoothing import Smoothing, smooth_motion
-from mien.animation.track import read_driver
 from mien.animation.turntable import TurnConfig, mesh_sheet, write_turn
 from mien.core.assets import asset_path
 from mien.core.atomic import check_output

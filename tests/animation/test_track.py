@@ -12,16 +12,15 @@ import pytest
 from skimage import data
 from tests.animation.test_place import landmarks_seen
 
+from mien.animation.drivers import read_driver, write_motion
+from mien.animation.filling import fill_gaps
 from mien.animation.motion import Motion, MotionFrame, MotionSource
 from mien.animation.rotations import head_angles, head_rotation, rotation_angle
 from mien.animation.track import (
     ClipTracker,
     FaceFollower,
     Stillness,
-    fill_gaps,
-    read_driver,
     track_pictures,
-    write_motion,
 )
 from mien.core.arkit import ARKIT_INDEX
 from mien.core.errors import InputError, NoFaceError
@@ -217,7 +216,7 @@ def test_sliders_motions_and_their_errors(tmp_path: Path) -> None:
     motion.save(tmp_path / "m.npz")
     assert isinstance(read_driver(tmp_path / "m.npz"), Motion)
     (tmp_path / "list.json").write_text("[1]")
-    with pytest.raises(InputError, match="JSON list"):
+    with pytest.raises(InputError, match="names and numbers"):
         read_driver(tmp_path / "list.json")
 
 

@@ -64,6 +64,26 @@ def test_fast_path_agrees_with_the_reference(head: StillHead, yaw_deg: float) ->
     assert (fast.depth - slow.depth)[both].abs().median() < 0.005
 
 
+@pytest.mark.parametrize("yaw_deg", [0, 60])
+def test_both_paths_draw_hair_of_a_tuned_density(head: StillHead, yaw_deg: float) -> None:
+    height = outer_height(head.generator, head.planes, 128)[None, None]
+    thin = torch.linspace(0.0, 0.1, 128).expand(1, 1, 128, 128).contiguous()
+    drawn = []
+    for density in (thin, torch.ones_like(thin), None):
+        planes = replace(head.planes, hair_height=height, hair_density=density)
+        shell = make_hair_shell(head.generator, planes, head.posed.model, head.posed.carrier)
+        drawn.append(render(head.generator, planes, head.posed, camera(yaw_deg), SIZE, SIZE, shell=shell))
+        if density is thin:
+            slow = render(
+                head.generator, planes, head.posed, camera(yaw_deg), SIZE, SIZE, path="reference",
+                march_config=SLOW,
+            )  # fmt: skip
+            assert psnr(drawn[0].rgb, slow.rgb) > 30
+            assert psnr(drawn[0].hair_alpha, slow.hair_alpha) > 28
+    torch.testing.assert_close(drawn[1].hair_alpha, drawn[2].hair_alpha)
+    assert drawn[0].hair_alpha.sum() < 0.9 * drawn[1].hair_alpha.sum()
+
+
 def test_edges_take_several_rays_and_the_rest_stays(head: StillHead) -> None:
     def draw(size: int, antialias: bool) -> RenderOutput:
         return render(

@@ -9,7 +9,7 @@ from tests.inversion.conftest import PHOTO_PX, Inverted
 
 from mien.core.checkpoint import read_safetensors, write_safetensors
 from mien.core.errors import CheckpointError
-from mien.inversion.avatar import KIND, Avatar, frame_size, load_avatar, save_avatar
+from mien.inversion.avatar import KIND, VERTICES, Avatar, frame_size, load_avatar, save_avatar
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def avatar(inverted: Inverted) -> Avatar:
     rgb = torch.from_numpy(portrait.rgb)
     return Avatar(
         inversion=inverted.inversion,
-        fit=replace(portrait.fit, residual=0.25),
+        fit=replace(portrait.fit, residual=0.25, torso=torch.linspace(0, 1, VERTICES)[:, None].expand(-1, 3)),
         photo=rgb,
         alpha=torch.from_numpy((portrait.alpha * 255).astype("uint8")),
         plate=rgb // 2,
@@ -39,12 +39,24 @@ def test_what_is_saved_is_loaded(avatar: Avatar, tmp_path: Path) -> None:
     assert loaded.fit.residual == 0.25
     for name in ("photo", "alpha", "plate", "background", "response_values", "response_crosstalk"):
         assert torch.equal(getattr(loaded, name), getattr(avatar, name))
-    for name in ("identity", "expression", "R_camera_head", "landmarks_px"):
+    for name in ("identity", "expression", "R_camera_head", "landmarks_px", "torso"):
         assert torch.equal(getattr(loaded.fit, name), getattr(avatar.fit, name))
     torch.testing.assert_close(loaded.fit.camera.T_world_camera, avatar.fit.camera.T_world_camera)
     assert torch.equal(loaded.inversion.w, avatar.inversion.w)
     assert torch.equal(loaded.inversion.hair_height, avatar.inversion.hair_height)
     torch.testing.assert_close(loaded.inversion.residual, avatar.inversion.residual, atol=4e-3, rtol=2e-3)
+
+
+def test_hair_has_a_density_or_none(avatar: Avatar, tmp_path: Path) -> None:
+    thin = torch.linspace(0, 1, 128 * 128).view(128, 128)
+    for density in (None, thin):
+        inversion = replace(avatar.inversion, hair_density=density)
+        save_avatar(tmp_path / "face.mien", replace(avatar, inversion=inversion))
+        loaded = load_avatar(tmp_path / "face.mien").inversion.hair_density
+        if loaded is None or density is None:
+            assert loaded is density
+        else:
+            assert torch.equal(loaded, density)
 
 
 def test_saving_twice_gives_the_same_bytes(avatar: Avatar, tmp_path: Path) -> None:
@@ -61,3 +73,12 @@ def test_a_file_without_provenance_is_refused(avatar: Avatar, tmp_path: Path) ->
     write_safetensors(path, read_safetensors(path, kind=KIND).tensors, {"kind": KIND})
     with pytest.raises(CheckpointError, match="has no provenance"):
         load_avatar(path)
+
+
+def test_a_file_without_a_torso_shows_the_bare_head(avatar: Avatar, tmp_path: Path) -> None:
+    path = tmp_path / "face.mien"
+    save_avatar(path, avatar)
+    checkpoint = read_safetensors(path, kind=KIND)
+    del checkpoint.tensors["torso"]
+    write_safetensors(path, checkpoint.tensors, checkpoint.header)
+    assert not load_avatar(path).fit.torso.any()

@@ -4,10 +4,10 @@ import torch
 from tests.inversion.conftest import PHOTO_PX, Portrait, make_portrait
 
 from mien.core.camera import Camera
-from mien.inversion.evidence import PhotoEvidence, hair_share, region_camera, region_of_interest
+from mien.inversion.evidence import PhotoEvidence, hair_share, region_camera, region_of_interest, worn_below
 from mien.morphable.crop import CropRegion
 from mien.morphable.fit import FaceFit
-from mien.morphable.model import PARTS, MorphableModel
+from mien.morphable.model import CHIN_LANDMARK, PARTS, MorphableModel
 from mien.morphable.raster import RayScene
 
 
@@ -32,6 +32,27 @@ def test_hair_is_found_where_it_is(
     assert is_hair.sum() > 300
     assert evidence.hair[is_hair].mean() > 0.7
     assert evidence.hair[face].mean() < 0.25
+
+
+def test_clothes_off_the_body_are_told_from_hanging_hair(portrait: Portrait) -> None:
+    """Left of the head hair hangs below the chin, on the right there is cloth of another colour."""
+    size = PHOTO_PX
+    chin = int(portrait.fit.landmarks_px[CHIN_LANDMARK, 1])
+    rgb = np.full((size, size, 3), 90, np.uint8)
+    hair = np.zeros((size, size), np.float32)
+    hair[10 : chin + 30, 10:30] = 1
+    hair[10:40, 10 : size - 20] = 1
+    hair[chin + 5 : chin + 35, size - 40 : size - 20] = 1
+    rgb[hair > 0] = (60, 40, 20)
+    rgb[chin + 5 :, size - 40 :] = (40, 60, 200)
+    alpha, part = (hair > 0).astype(np.float32), np.full((size, size), -1)
+    worn = worn_below(rgb, alpha, part, hair, portrait.fit.landmarks_px.numpy())
+    assert worn[chin + 10 : chin + 30, size - 38 : size - 22].mean() > 0.9
+    assert worn[: chin + 25, 14:26].mean() < 0.05
+    assert worn[:chin].max() == 0
+    nothing = np.where(np.arange(size)[:, None] > chin, hair, 0).astype(np.float32)
+    bald = worn_below(rgb, alpha, part, nothing, portrait.fit.landmarks_px.numpy())
+    assert np.array_equal(bald > 0, nothing > 0)
 
 
 def test_colours_of_the_open_mouth_are_not_trusted(model: MorphableModel) -> None:

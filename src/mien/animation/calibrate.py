@@ -105,14 +105,15 @@ def calibrated_motion(
         expression_source=expression_source,
         options=options,
     )
-    if response is None or not options.use_expression:
+    if response is None or not (options.use_expression or options.edits):
         return plain
     seen = response.predict(np.asarray(expression_source, np.float64)[None])[0]
     wanted = retarget(
         motion, R_camera_head_source=R_camera_head_source, expression_source=seen, options=options
     )
     sent = response.apply(wanted.expression, near=plain.expression, anchor=ANCHOR, weight=WEIGHT)
-    return replace(plain, expression=sealed(sent, plain.expression))
+    kept = options.gains.of_coefficients()[1]
+    return replace(plain, expression=np.where(kept, plain.expression, sealed(sent, plain.expression)))
 
 
 def sealed(

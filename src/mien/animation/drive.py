@@ -62,7 +62,7 @@ def make_puppet(
     model = model or load_head_model()
     fit = avatar.fit
     with torch.no_grad():
-        neutral = model.vertices(fit.identity, torch.zeros(52))
+        neutral = fit.neutral(model)
         carrier = make_carrier(model, neutral)
         planes = avatar.inversion.planes(generator, fit.expression)
         shell = make_hair_shell(generator, planes, model, carrier)
@@ -81,7 +81,7 @@ def photo_detail(puppet: Puppet) -> PhotoDetail:
     """The photo's detail, from a render of its own pose and expression."""
     canvas, avatar = photo_canvas(puppet.avatar), puppet.avatar
     height, width = frame_size(avatar)
-    head = pose_head(puppet.model, avatar.fit.identity, avatar.fit.expression, puppet.carrier)
+    head = _posed(puppet, avatar.fit.expression, None)
     head = replace(head, carried=carried_of(canvas.camera, torch.from_numpy(head.vertices)))
     out = render(
         puppet.generator,
@@ -187,7 +187,8 @@ def moving_box(puppet: Puppet, canvas: Canvas, head: PosedHead) -> tuple[int, in
 
 
 def _posed(puppet: Puppet, expression: Float[Tensor, "52"], motion: HeadMotion | None) -> PosedHead:
-    head = pose_head(puppet.model, puppet.avatar.fit.identity, expression, puppet.carrier, motion)
+    fit = puppet.avatar.fit
+    head = pose_head(puppet.model, fit.identity, expression, puppet.carrier, motion, torso=fit.torso)
     return head if puppet.detail is None else replace(head, carried=puppet.detail.carried)
 
 

@@ -37,8 +37,9 @@ def job_key(avatar: Avatar, driven: DrivenMotion, canvas: Canvas) -> str:
     """Hash of all that the frames of a motion depend on."""
     inversion, fit = avatar.inversion, avatar.fit
     parts: list[Any] = [
-        inversion.w, inversion.residual, inversion.hair_height, fit.identity, fit.expression,
-        fit.R_camera_head, avatar.photo, avatar.alpha, avatar.plate, canvas.plate,
+        inversion.w, inversion.residual, inversion.hair_height,
+        [] if inversion.hair_density is None else inversion.hair_density, fit.identity, fit.expression,
+        fit.torso, fit.R_camera_head, avatar.photo, avatar.alpha, avatar.plate, canvas.plate,
         canvas.camera.T_world_camera, canvas.camera.intrinsics,
         driven.expression, driven.R_camera_head, driven.translation_offset, driven.time_s,
     ]  # fmt: skip

@@ -85,7 +85,7 @@ def photo_neck_weight(
 ) -> Float32[np.ndarray, "height width"]:
     """How far the neck would move what each photo pixel shows; beyond the render, by the height there."""
     height, width = shape[:2]
-    neutral = model.vertices(fit.identity, torch.zeros(52))
+    neutral = fit.neutral(model)
     chin_y = model.chin_y(neutral)
     camera = fit.photo_camera(width, height)
     rays = camera.rays(height, width)

@@ -3,102 +3,64 @@
 Sliders are a mapping from ARKit names to [0, 1] and from `yaw_deg`, `pitch_deg`, `roll_deg` to degrees.
 """
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 
-from mien.animation.motion import UNITS_PER_METRE, Motion, MotionSource
-from mien.animation.rotations import head_rotation
-from mien.core.arkit import ARKIT_INDEX, ARKIT_NAMES
+from mien.animation.filling import usual_place
+from mien.animation.keyframes import Keyframe, check_times, evaluate, slider_values
+from mien.animation.live_link import read_csv
+from mien.animation.motion import Motion, MotionSource
 from mien.core.errors import InputError
 
-ANGLE_NAMES: Final = ("yaw_deg", "pitch_deg", "roll_deg")
-MAX_ANGLE_DEG: Final = 90.0
-USUAL_DISTANCE_M: Final = 0.5
 DEFAULT_FPS: Final = Fraction(25)
-MAX_DURATION_S: Final = 3600.0
+TIME_COLUMNS: Final = ("time_s", "time")
 
 
 def motion_from_sliders(sliders: Mapping[str, Any], *, name: str = "sliders") -> Motion:
     """A motion of one frame, or of a whole clip if `sliders` holds "keyframes".
 
-    Keyframes: `{"fps": 25, "keyframes": [{"time_s": 0}, {"time_s": 1, "jawOpen": 0.6, "yaw_deg": 20}, ...]}`.
-    A slider passes smoothly (monotone between keys, no overshoot) through the keyframes that name it, is held
-    outside them and is 0 if none does; a keyframe without any slider sets all sliders to 0. Raises InputError
-    on unknown names and values out of range.
+    Keyframes: `{"fps": 25, "keyframes": [{"time_s": 0}, {"time_s": 1, "jawOpen": 0.6, "yaw_deg": 20}, ...]}`;
+    see `mien.animation.keyframes.evaluate`. Raises InputError on unknown names and values out of range.
     """
+    fps = _fps(sliders, name)
     if "keyframes" not in sliders:
-        values = _slider_values({key: value for key, value in sliders.items() if key != "fps"}, name)
-        return _motion(np.zeros(1), _row(values)[None], _fps(sliders, name), name)
-    keyframes, fps = _checked_keyframes(sliders, name), _fps(sliders, name)
-    times_s = np.array([time_s for time_s, _ in keyframes])
-    count = max(1, round(float(times_s[-1] * fps)))
+        values = slider_values({key: value for key, value in sliders.items() if key != "fps"}, name)
+        return motion_from_keyframes([Keyframe(0.0, values)], fps, name)
+    return motion_from_keyframes(keyframes_of_mapping(sliders, name), fps, name)
+
+
+def motion_from_keyframes(
+    keyframes: Sequence[Keyframe], fps: Fraction = DEFAULT_FPS, name: str = "keyframes"
+) -> Motion:
+    """The clip that ends with the last keyframe; one frame if that is at the start."""
+    count = max(1, round(float(keyframes[-1].time_s * fps)))
     time_s = np.arange(count) / float(fps)
-    columns = [_track(slider, keyframes, time_s) for slider in (*ARKIT_NAMES, *ANGLE_NAMES)]
-    return _motion(time_s, np.stack(columns, -1), fps, name)
+    return motion_of_track(keyframes, time_s, fps, name)
 
 
-def _track(
-    slider: str, keyframes: list[tuple[float, dict[str, float]]], time_s: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """One slider over time: monotone cubic through the keyframes that set it (Fritsch, Carlson 1980)."""
-    keys = [(at_s, values.get(slider, 0.0)) for at_s, values in keyframes if slider in values or not values]
-    if len(keys) < 2 or not any(slider in values for _, values in keyframes):
-        return np.full(len(time_s), keys[0][1] if keys else 0.0)
-    at_s, values = np.array(keys).T
-    return np.asarray(PchipInterpolator(at_s, values)(np.clip(time_s, at_s[0], at_s[-1])))
-
-
-def _motion(time_s: NDArray[np.float64], rows: NDArray[np.float64], fps: Fraction, name: str) -> Motion:
-    count = len(time_s)
-    place = np.array([0.0, 0.0, -USUAL_DISTANCE_M * UNITS_PER_METRE], np.float32)
+def motion_of_track(
+    keyframes: Sequence[Keyframe], time_s: NDArray[np.float64], fps: Fraction, name: str
+) -> Motion:
+    """The keyframed sliders at the times [T], before a camera half a metre away."""
+    track = evaluate(keyframes, time_s)
     return Motion(
         time_s=time_s,
-        coefficients=np.clip(rows[:, : len(ARKIT_NAMES)], 0, 1).astype(np.float32),
-        R_camera_head=head_rotation(np.radians(rows[:, len(ARKIT_NAMES) :])).astype(np.float32),
-        translation_head=np.tile(place, (count, 1)),
-        found=np.ones(count, bool),
+        coefficients=np.clip(track.coefficients, 0, 1).astype(np.float32),
+        R_camera_head=track.R.astype(np.float32),
+        translation_head=usual_place(len(time_s)),
+        found=np.ones(len(time_s), bool),
         fps=fps,
         source=MotionSource(name, ""),
     )
 
 
-def _row(values: Mapping[str, float]) -> NDArray[np.float64]:
-    row = np.zeros(len(ARKIT_NAMES) + len(ANGLE_NAMES))
-    for slider, value in values.items():
-        row[
-            ARKIT_INDEX[slider] if slider in ARKIT_INDEX else len(ARKIT_NAMES) + ANGLE_NAMES.index(slider)
-        ] = value
-    return row
-
-
-def _slider_values(sliders: Mapping[str, Any], name: str) -> dict[str, float]:
-    """The sliders as numbers, each name and range checked."""
-    values: dict[str, float] = {}
-    for slider, value in sliders.items():
-        if slider not in ARKIT_INDEX and slider not in ANGLE_NAMES:
-            near = difflib.get_close_matches(str(slider), (*ARKIT_NAMES, *ANGLE_NAMES), n=1)
-            hint = f"; did you mean {near[0]}?" if near else "; see docs/motion.md for the names."
-            raise InputError(
-                f"{name} has a slider {slider!r}, expected an ARKit name or yaw_deg, pitch_deg, "
-                f"roll_deg{hint}"
-            )
-        low, high = (0.0, 1.0) if slider in ARKIT_INDEX else (-MAX_ANGLE_DEG, MAX_ANGLE_DEG)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not low <= value <= high:
-            raise InputError(
-                f"{name} sets {slider} to {value!r}, expected a number from {low:g} to {high:g}; change it."
-            )
-        values[slider] = float(value)
-    return values
-
-
-def _checked_keyframes(sliders: Mapping[str, Any], name: str) -> list[tuple[float, dict[str, float]]]:
+def keyframes_of_mapping(sliders: Mapping[str, Any], name: str, *, lowest: float = 0.0) -> list[Keyframe]:
+    """The list under "keyframes"; coefficients from `lowest` to 1."""
     frames = sliders["keyframes"]
     extra = set(sliders) - {"keyframes", "fps"}
     if extra or not isinstance(frames, list) or not frames or not all(isinstance(f, Mapping) for f in frames):
@@ -106,23 +68,57 @@ def _checked_keyframes(sliders: Mapping[str, Any], name: str) -> list[tuple[floa
             f'{name} has keyframes of another form, expected {{"fps": 25, "keyframes": [{{"time_s": 0}}]}}'
             " and nothing beside them; see docs/motion.md."
         )
-    keyframes: list[tuple[float, dict[str, float]]] = []
+    keyframes = []
     for frame in frames:
         time_s = frame.get("time_s")
-        is_number = isinstance(time_s, int | float) and not isinstance(time_s, bool)
-        if not is_number or not 0 <= time_s <= MAX_DURATION_S or (keyframes and time_s <= keyframes[-1][0]):
+        if not isinstance(time_s, int | float) or isinstance(time_s, bool):
             raise InputError(
-                f"{name} has a keyframe at time_s {time_s!r}, expected numbers that rise from 0 to at most "
-                f"{MAX_DURATION_S:g}; correct the times."
+                f"{name} has a keyframe at time_s {time_s!r}, expected a number of seconds; correct it."
             )
-        keyframes.append(
-            (float(time_s), _slider_values({k: v for k, v in frame.items() if k != "time_s"}, name))
+        values = {key: value for key, value in frame.items() if key != "time_s"}
+        keyframes.append(Keyframe(float(time_s), slider_values(values, name, lowest=lowest)))
+    check_times(keyframes, name)
+    return keyframes
+
+
+def is_keyframe_table(header: Sequence[str]) -> bool:
+    """Whether the first line of a CSV file is that of keyframes."""
+    return bool(header) and header[0].strip().lower() in TIME_COLUMNS
+
+
+def read_keyframe_table(path: Path, *, lowest: float = 0.0) -> list[Keyframe]:
+    """Keyframes of a CSV file: a line of names `time_s,jawOpen,yaw_deg`, then a keyframe a line. A cell left
+    blank does not set its slider. Raises InputError that names the line."""
+    header, rows = read_csv(path)
+    if not is_keyframe_table(header):
+        raise InputError(
+            f"{path} starts with the column {header[0]!r}, expected time_s and then names of sliders, or "
+            "Timecode as in the files of Live Link Face; see docs/motion.md."
         )
+    names = [cell.strip() for cell in header]
+    keyframes = []
+    for line, row in rows:
+        where = f"{path.name}, line {line}"
+        if len(row) != len(names):
+            raise InputError(f"{where} has {len(row)} columns, expected {len(names)} as in the first line.")
+        try:
+            cells = [float(cell) if cell.strip() else None for cell in row]
+        except ValueError as error:
+            raise InputError(f"{where} has a cell that is no number ({error}); correct it.") from error
+        if cells[0] is None:
+            raise InputError(f"{where} has no time, expected seconds in the first column; fill it in.")
+        values = {name: value for name, value in zip(names[1:], cells[1:], strict=True) if value is not None}
+        keyframes.append(Keyframe(cells[0], slider_values(values, where, lowest=lowest)))
+    check_times(keyframes, path.name)
     return keyframes
 
 
 def _fps(sliders: Mapping[str, Any], name: str) -> Fraction:
-    fps = sliders.get("fps", DEFAULT_FPS)
+    return checked_fps(sliders.get("fps", DEFAULT_FPS), name)
+
+
+def checked_fps(fps: object, name: str) -> Fraction:
+    """A frame rate from 1 to 240, given as a number or text; InputError otherwise."""
     try:
         rate = Fraction(str(fps)).limit_denominator(1001)
     except (ValueError, ZeroDivisionError) as error:

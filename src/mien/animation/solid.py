@@ -25,14 +25,14 @@ def avatar_mesh(puppet: Puppet, config: MeshConfig | None = None) -> Mesh:
     mesh = head_mesh(
         puppet.generator,
         puppet.planes,
-        pose_head(puppet.model, fit.identity, fit.expression, puppet.carrier),
+        pose_head(puppet.model, fit.identity, fit.expression, puppet.carrier, torso=fit.torso),
         config,
     )
     if puppet.detail is not None:
         mesh = replace(mesh, colours=photo_colours(mesh, puppet.avatar, puppet.detail))
     if not config.neutral:
         return mesh
-    rest = pose_head(puppet.model, fit.identity, torch.zeros(52), puppet.carrier)
+    rest = pose_head(puppet.model, fit.identity, torch.zeros(52), puppet.carrier, torso=fit.torso)
     return replace(head_mesh(puppet.generator, puppet.planes, rest, config), colours=mesh.colours)
 
 

@@ -1,35 +1,26 @@
-"""From a driver to its motion: a video, a picture, a motion file or sliders.
+"""Tracking: from a video or a picture to a motion.
 
 Videos are streamed: one frame is held at a time, and only the numbers are kept.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.animation.filling import fill_gaps
 from mien.animation.motion import Motion, MotionFrame, MotionSource
-from mien.animation.motion_files import (
-    FORMAT,
-    SUFFIXES,
-    load_motion,
-    motion_from_json,
-    read_json,
-)
 from mien.animation.place import place_of_head
-from mien.animation.rotations import interpolate_rotations
-from mien.animation.sliders import DEFAULT_FPS, motion_from_sliders
-from mien.animation.smoothing import Smoothing, smooth_motion
+from mien.animation.sliders import DEFAULT_FPS
 from mien.core.assets import sha256_of_file
-from mien.core.atomic import check_output
-from mien.core.errors import InputError, NoFaceError
+from mien.core.errors import NoFaceError
 from mien.core.progress import progress
-from mien.io.images import Photo, is_image, read_photo
-from mien.io.video import VideoReader, is_video
+from mien.io.images import Photo
+from mien.io.video import VideoReader
 from mien.tracking.faces import FaceObservation, FaceTracker, choose_face
 
 MAX_FACES: Final = 4
@@ -58,46 +49,6 @@ class TimedPicture(Protocol):
     def rgb(self) -> Rgb: ...
     @property
     def time_s(self) -> float: ...
-
-
-def read_driver(
-    driver: str | Path | Mapping[str, Any] | Photo | Motion,
-    *,
-    face: str = "largest",
-    show_progress: bool = False,
-) -> Motion:
-    """The motion of any driver: a video, a picture (one frame), a motion file, sliders (mapping or JSON).
-
-    `face` chooses among several faces ("largest", "left", "right" or an index). The result is not smoothed.
-    Raises InputError for files that are none of these and NoFaceError if no frame shows a face.
-    """
-    if isinstance(driver, Motion):
-        return driver
-    if isinstance(driver, Photo):
-        return track_photo(driver, face=face)
-    if isinstance(driver, Mapping):
-        return _motion_of_mapping(driver, "sliders")
-    path = Path(driver)
-    if path.suffix.lower() == ".json" and path.is_file():
-        data = read_json(path)
-        if not isinstance(data, Mapping):
-            raise InputError(f"{path} holds a JSON {type(data).__name__}, expected a motion or sliders.")
-        return _motion_of_mapping(data, path.name)
-    if path.suffix.lower() in SUFFIXES:
-        return load_motion(path)
-    if is_image(path) and not is_video(path):
-        return track_photo(read_photo(path), face=face)
-    return track_video(path, face=face, show_progress=show_progress)
-
-
-def write_motion(
-    driver: str | Path, output: str | Path, *, face: str = "largest", smoothing: Smoothing | None = None
-) -> Motion:
-    """Track any driver with a progress bar, smooth it and write the motion file `output` (.json, .npz)."""
-    check_output(Path(output), suffixes=SUFFIXES, inputs=(Path(driver),))
-    motion = smooth_motion(read_driver(driver, face=face, show_progress=True), smoothing)
-    motion.save(output)
-    return motion
 
 
 def track_video(path: str | Path, *, face: str = "largest", show_progress: bool = False) -> Motion:
@@ -161,25 +112,6 @@ def motion_frame(observation: FaceObservation, time_s: float, shape: tuple[int, 
         translation_head=place_of_head(observation, shape),
         found=True,
     )
-
-
-def fill_gaps(frames: list[MotionFrame | None], time_s: NDArray[np.float64]) -> list[MotionFrame]:
-    """Frames at every time: where there is None, between the neighbours (linear; rotations on the sphere),
-    or equal to the nearest one at the ends, with `found` False. At least one frame must be there."""
-    known = np.array([index for index, frame in enumerate(frames) if frame is not None])
-    there = [frame for frame in frames if frame is not None]
-    known_s = time_s[known]
-    coefficients = _interpolated(np.stack([frame.coefficients for frame in there]), known_s, time_s)
-    place = _interpolated(np.stack([frame.translation_head for frame in there]), known_s, time_s)
-    R = interpolate_rotations(np.stack([frame.R_camera_head for frame in there]), known_s, time_s)
-    filled = []
-    for index, frame in enumerate(frames):
-        if frame is None:
-            values = (coefficients[index], R[index].astype(np.float32), place[index])
-        else:
-            values = (frame.coefficients, frame.R_camera_head, frame.translation_head)
-        filled.append(MotionFrame(float(time_s[index]), *values, found=frame is not None))
-    return filled
 
 
 class ClipTracker:
@@ -281,20 +213,6 @@ class Stillness:
 def file_source(path: Path) -> MotionSource:
     """Name and hash of a file."""
     return MotionSource(path.name, sha256_of_file(path))
-
-
-def _motion_of_mapping(data: Mapping[str, Any], name: str) -> Motion:
-    return (
-        motion_from_json(data, name=name)
-        if data.get("format") == FORMAT
-        else motion_from_sliders(data, name=name)
-    )
-
-
-def _interpolated(
-    values: NDArray[np.float32], known_s: NDArray[np.float64], time_s: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    return np.stack([np.interp(time_s, known_s, column) for column in values.T], -1).astype(np.float32)
 
 
 def _rising(time_s: float, times_s: list[float], fps: Fraction) -> float:

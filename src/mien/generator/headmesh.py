@@ -27,13 +27,24 @@ from mien.morphable.raster import MISS_DEPTH, RayScene, cast_rays, interpolate_c
 from mien.morphable.shell import height_shell
 
 HALF_DEPTH: Final = SOFTNESS * math.log(math.expm1(math.log(2) / (SIGMA * SOFTNESS)))
-"""How far below the outer height half of the light is stopped, EG3D units."""
+"""How far below the outer height half of the light is stopped by the densest hair, EG3D units."""
+LEAST_DENSITY: Final = 0.01
 GRAZING: Final = 0.01
 """How far outside of that surface a ray that grazes thick hair is half stopped, as it runs through much of
 it: thick hair grows by this, so that the outline is the rendered one."""
 THICK: Final = 0.04
 """Thickness from which on hair grows by all of it, EG3D units."""
 CHUNK: Final = 65536
+
+
+def solid_height(planes: Planes, outer: Float[Tensor, "n n"]) -> Float[Tensor, "n n"]:
+    """Outer height of the densest hair in which half of the light gets as deep as in that of tuned planes."""
+    if planes.hair_density is None:
+        return outer
+    density = F.interpolate(planes.hair_density.cpu(), outer.shape, mode="bilinear")[0, 0]
+    depth = math.log(2) / (SIGMA * SOFTNESS * density.clamp(min=LEAST_DENSITY))
+    # log(exp(x) - 1) without overflow
+    return outer + HALF_DEPTH - SOFTNESS * (depth + torch.log(-torch.expm1(-depth)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +66,7 @@ def head_mesh(
     """
     config = config or MeshConfig()
     body = split_body(head.model, head.vertices, max(round(math.log2(config.resolution / 64)), 0))
-    outer = outer_height(generator, planes, config.resolution)
+    outer = solid_height(planes, outer_height(generator, planes, config.resolution))
     with torch.no_grad():
         body_colours = _body_colours(generator, planes, head, body, outer)
         hair, hair_faces, hair_colours = _hair(generator, planes, head, outer)

@@ -16,7 +16,7 @@ from mien.generator.completion import Completer, CompletionConfig
 from mien.generator.decoder import Decoded, Decoder, DecoderConfig
 from mien.generator.mapping import AnyMappingConfig, BlockMappingConfig, MappingConfig, make_mapping
 from mien.generator.names.model import Drawn, Names, NamesConfig, names_config_from
-from mien.generator.planes import Planes, sample_height, sample_planes, sample_residual
+from mien.generator.planes import Planes, sample_planes, sample_residual, sample_shape
 from mien.generator.superres import SuperResolution, SuperResolutionConfig
 
 KIND = "generator"
@@ -66,7 +66,8 @@ class Generator(nn.Module):
         residual = None if planes.residual is None else sample_residual(planes, points)
         decoded = self.decoder(sample_planes(planes, points), residual)
         if planes.hair_height is not None:
-            decoded = replace(decoded, hair_height=sample_height(planes, points))
+            height, share = sample_shape(planes, points)
+            decoded = replace(decoded, hair_height=height, hair_share=share)
         return decoded if points.device == here else decoded.to(here)
 
     def sample_w(

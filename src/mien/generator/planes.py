@@ -21,6 +21,9 @@ class Planes:
     residual: Float[Tensor, "batch output v4 u4"] | None = None
     """A tuned head's own, added to the decoder's outputs before their sigmoid. Not to its features: a steep
     network would answer them with other colours than were asked for."""
+    hair_density: Float[Tensor, "batch 1 v3 u3"] | None = None
+    """A tuned head's own density of the hair in [0, 1] over the chart, beside `hair_height` and of its size;
+    with a height only, hair is as dense as can be."""
 
     @cached_property
     def wrapped_uv(self) -> Tensor:
@@ -33,9 +36,12 @@ class Planes:
         return wrap(self.uh)
 
     @cached_property
-    def wrapped_height(self) -> Tensor | None:
-        """The tuned hair height, likewise."""
-        return None if self.hair_height is None else wrap(self.hair_height)
+    def wrapped_shape(self) -> Tensor | None:
+        """The tuned hair height and, if there is one, density, likewise."""
+        if self.hair_height is None:
+            return None
+        parts = [self.hair_height] if self.hair_density is None else [self.hair_height, self.hair_density]
+        return wrap(torch.cat(parts, 1))
 
     @cached_property
     def wrapped_residual(self) -> Tensor | None:
@@ -67,12 +73,19 @@ def sample_planes(
     )
 
 
+def sample_shape(
+    planes: Planes, points: Float[Tensor, "batch point 3"]
+) -> tuple[Float[Tensor, "batch point"], Float[Tensor, "batch point"] | None]:
+    """Tuned hair height at plane coordinates, and density if it has its own; only for tuned planes."""
+    assert planes.wrapped_shape is not None
+    u = torch.remainder(points[..., 0] + 1, 2.0) - 1
+    found = lookup(planes.wrapped_shape, unwrapped(u, planes.wrapped_shape), points[..., 1])
+    return found[..., 0], None if planes.hair_density is None else found[..., 1]
+
+
 def sample_height(planes: Planes, points: Float[Tensor, "batch point 3"]) -> Float[Tensor, "batch point"]:
     """Tuned hair height at plane coordinates; only for planes that have one."""
-    assert planes.hair_height is not None
-    assert planes.wrapped_height is not None
-    u = torch.remainder(points[..., 0] + 1, 2.0) - 1
-    return lookup(planes.wrapped_height, unwrapped(u, planes.wrapped_height), points[..., 1])[..., 0]
+    return sample_shape(planes, points)[0]
 
 
 def sample_residual(

@@ -55,9 +55,13 @@ def pose_head(
     expression: Float[Tensor, "52"],
     carrier: Carrier,
     motion: HeadMotion | None = None,
+    *,
+    torso: Float[Tensor, "#vertex 3"] | None = None,
 ) -> PosedHead:
-    """Vertices for identity and expression, moved along the neck."""
+    """Vertices for identity and expression, `torso` added (see `FaceFit`), moved along the neck."""
     vertices = model.vertices(identity, expression)
+    if torso is not None:
+        vertices = vertices + torso
     if motion is not None:
         vertices = motion.apply(vertices)
     return PosedHead(model, vertices.numpy().astype(np.float32), carrier, motion)

@@ -14,7 +14,7 @@ from torch import Tensor
 from mien.core.camera import Camera
 from mien.generator.haircolours import HairColours
 from mien.generator.model import Generator
-from mien.generator.planes import Planes, sample_height
+from mien.generator.planes import Planes, sample_shape
 from mien.generator.posed import HairShell, PosedHead, hair_coordinates
 from mien.generator.volume import MISSED, density, quadrature, stratified
 from mien.morphable import chart
@@ -78,6 +78,10 @@ class HairTrace:
     alpha: Float[Tensor, " ray"]
     mean_planes: Float[Tensor, "ray 3"]
     """Plane coordinates of the heaviest sample."""
+
+    def of(self, rays: Bool[Tensor, " ray"] | Int[Tensor, " some"]) -> "HairTrace":
+        """Some of the rays."""
+        return HairTrace(self.weight[rays], self.planes[rays], self.alpha[rays], self.mean_planes[rays])
 
 
 def trace_hair(
@@ -168,7 +172,8 @@ def _density(
         decoded = generator.decode(planes, points)
         sigma = density(decoded.hair_height, height, decoded.hair_share)
     else:
-        sigma = density(sample_height(planes, points).to(q.device), height)
+        outer, share = sample_shape(planes, points)
+        sigma = density(outer.to(q.device), height, None if share is None else share.to(q.device))
     return sigma.view(q.shape[:2])
 
 

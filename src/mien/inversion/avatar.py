@@ -11,19 +11,23 @@ from torch import Tensor
 from mien.core.checkpoint import read_safetensors, write_safetensors
 from mien.generator.decoder import OUTPUTS
 from mien.generator.texels import SIZE
-from mien.inversion.hair import LEVELS
+from mien.inversion.hairprior import HEIGHT_SIZE
 from mien.inversion.invert import Inversion
 from mien.inversion.soundness import provenance_of, require_sound
 from mien.morphable.crop import CropRegion
 from mien.morphable.fit import FaceFit, orbit_camera
 
 KIND: Final = "avatar"
-HEIGHT_SIZE: Final = LEVELS[-1]
+VERTICES: Final = 5551
+"""Of the head model."""
+DENSITY: Final = "hair_density"
+"""Missing in the file of a head whose hair is as dense as can be."""
 _FIXED: Final[dict[str, tuple[int | None, ...]]] = {
     "w": (None,),
     "residual": (OUTPUTS, SIZE, SIZE),
     "hair_height": (HEIGHT_SIZE, HEIGHT_SIZE),
     "identity": (80,),
+    "torso": (VERTICES, 3),
     "expression": (52,),
     "R_camera_head": (3, 3),
     "landmarks_px": (478, 2),
@@ -62,7 +66,9 @@ def save_avatar(path: Path, avatar: Avatar) -> None:
         "w": inversion.w,
         "residual": inversion.residual.half(),
         "hair_height": inversion.hair_height,
+        **({} if inversion.hair_density is None else {DENSITY: inversion.hair_density}),
         "identity": fit.identity,
+        "torso": fit.torso.expand(VERTICES, 3),
         "expression": fit.expression,
         "R_camera_head": fit.R_camera_head,
         "landmarks_px": fit.landmarks_px,
@@ -84,16 +90,18 @@ def load_avatar(path: Path) -> Avatar:
     """Read an avatar; CheckpointError says what is wrong with a file that is none."""
     checkpoint = read_safetensors(path, kind=KIND)
     t, header = checkpoint.tensors, checkpoint.header
-    require_sound(t, _FIXED, path)
+    t.setdefault("torso", torch.zeros(VERTICES, 3))  # a file without one shows the bare head model
+    sizes = _FIXED | ({DENSITY: (HEIGHT_SIZE, HEIGHT_SIZE)} if DENSITY in t else {})
+    require_sound(t, sizes, path)
     provenance = provenance_of(header, path)
     x, y, side = t["crop"].tolist()
     R = t["R_camera_head"]
     fit = FaceFit(
         identity=t["identity"], expression=t["expression"], R_camera_head=R, camera=orbit_camera(R),
         crop=CropRegion(x, y, side), residual=float(header.get("residual_error", 0.0)),
-        landmarks_px=t["landmarks_px"],
+        landmarks_px=t["landmarks_px"], torso=t["torso"],
     )  # fmt: skip
-    inversion = Inversion(t["w"], t["residual"].float(), t["hair_height"], t["expression"])
+    inversion = Inversion(t["w"], t["residual"].float(), t["hair_height"], t["expression"], t.get(DENSITY))
     pictures = (t["photo"], t["alpha"], t["plate"], t["background"])
     response = (t["response_values"], t["response_crosstalk"])
     return Avatar(inversion, fit, *pictures, *response, provenance)

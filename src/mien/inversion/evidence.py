@@ -30,6 +30,8 @@ INSIDE_ALPHA: Final = 0.9
 OUTLINE_STEP: Final = 0.02  # EG3D units between neighbouring pixels
 RIM_WIDTH: Final = 0.016  # of the crop's side
 RIM_WEIGHT: Final = 0.02
+LEAST_ALIKE: Final = 0.1
+"""Share of the hair's pixels above the chin whose colours are rarer than those that it may have below."""
 MIN_HAIR_SHARE: Final = 0.02  # of the face's area; less is no hair
 
 
@@ -53,6 +55,8 @@ class PhotoEvidence:
     """Cosine between the body's normal and the view."""
     hair: Float[Tensor, " pixel"]
     """Share of hair (or of anything worn on the head or shoulders) in the pixel."""
+    worn: Float[Tensor, " pixel"]
+    """1 where that is below the chin and not of the hair's colours: clothes that stand off the body."""
     colour_weight: Float[Tensor, " pixel"]
     """How far the pixel's colour may be trusted for the body point under it, if no hair is in front."""
     interior: Float[Tensor, " pixel"]
@@ -63,6 +67,14 @@ class PhotoEvidence:
         """H, W."""
         x0, y0, x1, y1 = self.box_px
         return y1 - y0, x1 - x0
+
+
+def near_person(evidence: PhotoEvidence, reach: float, *, least_alpha: float = 0.5) -> Tensor:
+    """Bool [pixel]: the person, and what lies around within `reach` of the region's larger side."""
+    h, w = evidence.shape
+    size = 2 * int(reach * max(h, w)) + 1
+    image = (evidence.alpha > least_alpha).view(h, w).numpy().astype(np.uint8)
+    return torch.from_numpy(cv2.dilate(image, np.ones((size, size), np.uint8))).view(-1) > 0
 
 
 def region_of_interest(fit: FaceFit, width_px: int, height_px: int) -> tuple[int, int, int, int]:
@@ -105,6 +117,7 @@ def gather_evidence(rgb: np.ndarray, alpha: np.ndarray, fit: FaceFit, model: Mor
     planes = interpolate_corners(model.canonical_corners.numpy(), hits).astype(np.float32)
     front = (np.abs(planes[:, 0]) < FRONT_U).reshape(part.shape) & (part >= 0)
     hair = hair_share(colours, crop_alpha, part, front, landmarks)
+    worn = worn_below(colours, crop_alpha, part, hair, landmarks)
     trust = _colour_trust(part, landmarks, crop_alpha, colours.mean(2))
     interior = interior_weight(crop_alpha, hits.depth.reshape(part.shape), fit.crop.side_px)
     flat = torch.from_numpy
@@ -115,6 +128,7 @@ def gather_evidence(rgb: np.ndarray, alpha: np.ndarray, fit: FaceFit, model: Mor
         body_hit=flat(hits.hit), body_depth=flat(hits.depth),
         body_planes=flat(planes),
         facing=flat(facing.astype(np.float32)), hair=flat(hair.reshape(-1)),
+        worn=flat(worn.reshape(-1)),
         colour_weight=flat((trust.reshape(-1) * facing * interior.reshape(-1)).astype(np.float32)),
         interior=flat(interior.reshape(-1)),
     )  # fmt: skip
@@ -170,6 +184,25 @@ def hair_share(
     guess = _fill_small_holes(_keep_connected(guess, outside), 0.05 * oval.sum())
     soft = cv2.GaussianBlur(guess.astype(np.float32), (0, 0), 1.0)
     return (soft * alpha).astype(np.float32)
+
+
+def worn_below(
+    rgb: np.ndarray, alpha: np.ndarray, part: np.ndarray, hair: np.ndarray, landmarks: np.ndarray
+) -> np.ndarray:
+    """Float32 [H, W], 1 where hair below the chin is none: not of its colours, or not hanging from above.
+
+    The hair's colours are learnt above the chin.
+    """
+    below = np.arange(part.shape[0])[:, None] > landmarks[CHIN_LANDMARK, 1]
+    shown = (hair > 0.5) & (alpha > 0.6)
+    above = shown & ~below
+    if above.sum() < MIN_HAIR_SHARE * max(polygon_mask(part.shape, landmarks[list(FACE_OVAL)]).sum(), 1):
+        return (below & (hair > 0)).astype(np.float32)
+    lab: np.ndarray = cv2.GaussianBlur(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32), (0, 0), 1.5)
+    likely = _log_likelihood(lab, above)
+    alike = (likely > np.quantile(likely[above], LEAST_ALIKE)) & shown
+    grown = _keep_connected(alike | above, above)
+    return (below & (hair > 0) & ~grown).astype(np.float32)
 
 
 def _keep_connected(guess: np.ndarray, seed: np.ndarray) -> np.ndarray:

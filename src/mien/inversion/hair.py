@@ -1,25 +1,31 @@
-"""The outer surface of a person's hair from one photo's silhouette: a smooth height field over the chart."""
+"""The outer surface of a person's hair from one photo's silhouette: a smooth height field over the chart.
 
-from dataclasses import dataclass
+First the most likely hair among all that the generator knows (maximum a posteriori, of a Gaussian), then a
+smooth rest that it does not know.
+"""
+
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien.generator.planes import resize
-from mien.inversion.evidence import PhotoEvidence
+from mien.inversion.density import LEVELS, sum_levels
+from mien.inversion.evidence import PhotoEvidence, near_person
+from mien.inversion.hairprior import HairPrior, HairShape
 from mien.morphable import chart
 from mien.morphable.carry import Carrier
 
 GRAZING = 0.010  # EG3D units
-LEVELS = (8, 16, 32, 64, 128)  # texels; the finest is the height field's own
 
 
 @dataclass(frozen=True)
 class HairConfig:
     """Weights of the height field."""
 
+    reach: float = 0.15
+    """Width of the rim around the person that is looked at, of the region's larger side."""
     rays: int = 9000
     samples: int = 32
     steps: int = 200
@@ -31,6 +37,12 @@ class HairConfig:
     """Weight of squared second differences, per squared EG3D unit."""
     prior: float = 3.0
     """Weight of squared distance to the prior's height."""
+    code_steps: int = 120
+    code_lr: float = 0.08
+    code_ridge: float = 0.0012
+    """Weight of a squared number of the code: one over twice as many rays as count as independent."""
+    beyond: float = 100.0
+    """`prior`, where the prior knows how hair varies."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,16 +55,15 @@ class Silhouette:
     target: Float[Tensor, " ray"]
     """Share of hair."""
     weight: Float[Tensor, " ray"]
+    of_head: Float[Tensor, " ray"]
+    """Weight of the ray for hair that grows on the head: 0 where it shows what is worn below."""
 
 
 def sample_silhouette(
     evidence: PhotoEvidence, carrier: Carrier, config: HairConfig, random: torch.Generator
 ) -> Silhouette:
     """Rays of the person and of the background near it."""
-    h, w = evidence.shape
-    reach = 2 * int(0.15 * max(h, w)) + 1
-    near = F.max_pool2d(evidence.alpha.view(1, 1, h, w), reach, 1, reach // 2).view(-1) > 0.3
-    pool = torch.nonzero(near)[:, 0]
+    pool = torch.nonzero(near_person(evidence, config.reach, least_alpha=0.3))[:, 0]
     index = pool[torch.randperm(len(pool), generator=random)[: config.rays]]
     near_t, far_t = sphere_interval(evidence.origins[index], evidence.directions[index])
     far_t = torch.minimum(far_t, evidence.body_depth[index])
@@ -65,7 +76,8 @@ def sample_silhouette(
     # On the mesh but outside the person the fit is off: little is learnt about hair there.
     off = evidence.body_hit[index] & (evidence.alpha[index] < 0.3)
     target, weight = evidence.hair[index], torch.where(off, 0.3, 1.0)
-    return Silhouette(planes[..., :2], chart.height_of(planes[..., 2]), valid, target, weight)
+    of_head = weight * (1 - evidence.worn[index])
+    return Silhouette(planes[..., :2], chart.height_of(planes[..., 2]), valid, target, weight, of_head)
 
 
 def sphere_interval(
@@ -76,6 +88,36 @@ def sphere_interval(
     b = (local * directions).sum(-1)
     root = (b.square() - local.square().sum(-1) + radius**2).clamp(min=0).sqrt()
     return (-b - root).clamp(min=0), (-b + root).clamp(min=0)
+
+
+def fit_shape(
+    prior: HairPrior, silhouette: Silhouette, config: HairConfig, random: torch.Generator
+) -> HairShape:
+    """Hair whose silhouette is the photo's; the density is as likely as the height makes it."""
+    if not prior.learned:
+        drawn = smooth_height(prior.mean.height)
+        return HairShape(fit_height(drawn, silhouette, config, random), prior.mean.density)
+    known = prior.shape(fit_code(prior, silhouette, config, random))
+    beyond = replace(config, prior=config.beyond)
+    return HairShape(fit_height(known.height, silhouette, beyond, random), known.density)
+
+
+def fit_code(
+    prior: HairPrior, silhouette: Silhouette, config: HairConfig, random: torch.Generator
+) -> Float[Tensor, " component"]:
+    """The most likely code of hair that grows on the head, given the silhouette."""
+    z = torch.zeros(len(prior.height_basis), requires_grad=True)
+    optimiser = torch.optim.Adam([z], lr=config.code_lr)
+    seen = replace(silhouette, weight=silhouette.of_head)
+    for step in range(config.code_steps):
+        optimiser.param_groups[0]["lr"] = config.code_lr * (1 - 0.9 * step / config.code_steps)
+        pick = torch.randint(0, len(seen.target), (config.batch,), generator=random)
+        cost = silhouette_cost(prior.heights(z)[None, None], seen, pick, config.margin)
+        cost = cost + config.code_ridge * z.square().sum()
+        optimiser.zero_grad()
+        cost.backward()
+        optimiser.step()
+    return z.detach()
 
 
 def fit_height(
@@ -89,16 +131,15 @@ def fit_height(
     levels = [torch.zeros(1, 1, n, n, requires_grad=True) for n in LEVELS]
     optimiser = torch.optim.Adam(levels, lr=config.lr)
     for step in range(config.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = config.lr * (1 - 0.95 * step / config.steps)
-        residual = _sum_levels(levels)
+        optimiser.param_groups[0]["lr"] = config.lr * (1 - 0.95 * step / config.steps)
+        residual = sum_levels(levels)
         pick = torch.randint(0, len(silhouette.target), (config.batch,), generator=random)
         cost = silhouette_cost(prior[None, None] + residual, silhouette, pick, config.margin)
         cost = cost + config.bending * _bending(residual) + config.prior * residual.square().mean()
         optimiser.zero_grad()
         cost.backward()
         optimiser.step()
-    return level_crown((prior + _sum_levels(levels)[0, 0]).detach())
+    return level_crown((prior + sum_levels(levels)[0, 0]).detach())
 
 
 def level_crown(height: Float[Tensor, "v u"]) -> Float[Tensor, "v u"]:
@@ -136,13 +177,6 @@ def smooth_height(height: Float[Tensor, "128 128"], sigma: float = 2.5) -> Float
     image = F.conv2d(image, k.view(1, 1, 1, -1))
     image = F.pad(image, (0, 0, reach, reach), mode="replicate")
     return F.conv2d(image, k.view(1, 1, -1, 1))[0, 0]
-
-
-def _sum_levels(levels: list[Tensor]) -> Tensor:
-    total = levels[0]
-    for level in levels[1:]:
-        total = resize(total, level.shape[-1]) + level
-    return total
 
 
 def _bending(image: Tensor) -> Tensor:

@@ -16,11 +16,13 @@ from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, HEIGHT_SCALE
 from mien.generator.detail import complete, put_hidden
 from mien.generator.model import Generator
 from mien.generator.planes import Planes, resize, sample_planes
-from mien.generator.render import HairTrace, PosedHead, make_hair_shell, outer_height, trace_hair
+from mien.generator.render import HairTrace, PosedHead, make_hair_shell, trace_hair
 from mien.generator.texels import SIZE, Splatted, fill_chart, splat
 from mien.inversion.complete import chart_evidence
-from mien.inversion.evidence import PhotoEvidence
-from mien.inversion.hair import HairConfig, fit_height, sample_silhouette, smooth_height
+from mien.inversion.density import DensityConfig, fit_density, paths_of, trace_of
+from mien.inversion.evidence import PhotoEvidence, near_person
+from mien.inversion.hair import HairConfig, fit_shape, sample_silhouette
+from mien.inversion.hairprior import HairShape, hair_prior, knows_hair
 from mien.inversion.hidden import (
     HiddenConfig,
     Observations,
@@ -52,6 +54,9 @@ class InversionConfig:
     height_share: float = 0.4
     """Weight of the hair's colour and height beside the body's colour."""
     hair: HairConfig = field(default_factory=HairConfig)
+    density: DensityConfig = field(default_factory=DensityConfig)
+    reach: float = 0.03
+    """Width of the rim around the person in which the hair's density is fitted, of the region's side."""
     scalp_dye: float = 0.2
     """Weight of a hair pixel's colour on the scalp under it."""
     hidden: HiddenConfig = field(default_factory=HiddenConfig)
@@ -74,13 +79,16 @@ class Inversion:
     """Outer surface of the hair over the chart, EG3D units above the smooth body."""
     expression: Float[Tensor, "52"]
     """Of the photo."""
+    hair_density: Float[Tensor, "v u"] | None = None
+    """In [0, 1] over the chart; None is as dense as can be."""
 
     def planes(self, generator: Generator, expression: Float[Tensor, "52"]) -> Planes:
         """Tuned planes for an expression."""
         device = generator.mapping.w_avg.device
         w, residual, height = (t.to(device)[None] for t in (self.w, self.residual, self.hair_height))
         base = generator.planes(w, expression.to(device)[None])
-        return replace(base, residual=residual, hair_height=height[None])
+        density = None if self.hair_density is None else self.hair_density.to(device)[None, None]
+        return replace(base, residual=residual, hair_height=height[None], hair_density=density)
 
 
 def invert(
@@ -95,33 +103,33 @@ def invert(
     """Find the person of a photo in the generator. Deterministic for a seed."""
     config = config or InversionConfig()
     random = torch.Generator().manual_seed(config.seed)
-    carrier = make_carrier(model, model.vertices(fit.identity, torch.zeros(52)))
+    carrier = make_carrier(model, fit.neutral(model))
     head = PosedHead(model, fit.vertices(model).numpy(), carrier)
     with torch.no_grad():
         report("W", 0.0)
         body = body_observations(evidence, config)
-        w = solve_w([body], fit, generator, config)
         silhouette = sample_silhouette(evidence, carrier, config.hair, random)
-    for repeat in range(2):
-        report("hair", 0.1 + 0.35 * repeat)
+        # Hair that is known without W needs neither a first W nor a second look.
+        w, repeats = generator.mapping.w_avg, 1
+        if not knows_hair(generator):
+            w, repeats = solve_w([body], fit, generator, config), 2
+    for repeat in range(repeats):
+        report("hair", 0.1 + 0.7 * repeat / repeats)
+        prior = hair_prior(generator, w, fit.expression)
+        shape = fit_shape(prior, silhouette, config.hair, random)
+        person, trace, density = seen_hair(evidence, fit, generator, head, w, shape, config, random)
         with torch.no_grad():
-            prior = smooth_height(
-                outer_height(generator, generator.planes(w[None], fit.expression[None]), 128)
-            )
-        height = fit_height(prior, silhouette, config.hair, random)
-        with torch.no_grad():
-            person, trace = _trace(evidence, fit, generator, head, w, height)
             rows = [
                 body,
                 hair_observations(evidence, person, trace, config),
-                height_observations(height, config),
+                height_observations(shape.height, config),
             ]
             w = solve_w(rows, fit, generator, config)
     report("planes", 0.8)
     with torch.no_grad():
-        residual = back_project(evidence, fit, generator, model, w, height, person, trace, config)
+        residual = back_project(evidence, fit, generator, model, w, shape.height, person, trace, config)
     report("done", 1.0)
-    return Inversion(w, residual, height, fit.expression)
+    return Inversion(w, residual, shape.height, fit.expression, density)
 
 
 def solve_w(
@@ -249,19 +257,29 @@ def splat_seen(points: Tensor, error: Tensor, weight: Tensor, size: int) -> Spla
     return splat(points[used, :2], error[used].clamp(-4, 4), weight[used], size)
 
 
-def _trace(
-    evidence: PhotoEvidence,
-    fit: FaceFit,
-    generator: Generator,
-    head: PosedHead,
-    w: Tensor,
-    height: Tensor,
-) -> tuple[Tensor, HairTrace]:
-    planes = replace(generator.planes(w[None], fit.expression[None]), hair_height=height[None, None])
-    shell = make_hair_shell(generator, planes, head.model, head.carrier)
-    person = torch.nonzero(evidence.alpha > 0.5)[:, 0]
-    o, d, depth = evidence.origins[person], evidence.directions[person], evidence.body_depth[person]
-    return person, trace_hair(generator, planes, head, o, d, depth, shell)
+def seen_hair(
+    evidence: PhotoEvidence, fit: FaceFit, generator: Generator, head: PosedHead, w: Tensor, shape: HairShape,
+    config: InversionConfig, random: torch.Generator,
+) -> tuple[Tensor, HairTrace, Tensor | None]:  # fmt: skip
+    """The person's pixels, where their rays meet hair, and the hair's density, if it has one of its own."""
+    planes = generator.planes(w[None], fit.expression[None])
+    planes = replace(planes, hair_height=shape.height[None, None])
+    thin = config.density.thin
+    if shape.density is not None:
+        planes = replace(planes, hair_density=torch.full_like(shape.height, thin)[None, None])
+    with torch.no_grad():
+        shell = make_hair_shell(generator, planes, head.model, head.carrier)
+        near = torch.nonzero(near_person(evidence, config.reach))[:, 0]
+        o, d, depth = evidence.origins[near], evidence.directions[near], evidence.body_depth[near]
+        traced = trace_hair(generator, planes, head, o, d, depth, shell)
+    person = evidence.alpha[near] > 0.5
+    if shape.density is None:
+        return near[person], traced.of(person), None
+    paths = paths_of(traced, thin)
+    # On the mesh but outside the person the fit is off.
+    weight = torch.where(evidence.body_hit[near] & (evidence.alpha[near] < 0.3), 0.1, 1.0)
+    density = fit_density(shape.density, paths, evidence.hair[near], weight, config.density, random)
+    return near[person], trace_of(paths, density).of(person), density
 
 
 def _normalised(weight: Tensor, total: float) -> Tensor:

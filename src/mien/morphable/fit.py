@@ -79,10 +79,17 @@ class FaceFit:
     """Mean distance of the landmarks from the model's, as a share of the face's size."""
     landmarks_px: Float[Tensor, "478 2"]
     """The model's landmarks in photo pixels."""
+    torso: Float[Tensor, "#vertex 3"] = field(default_factory=lambda: torch.zeros(1, 3))
+    """Displacement of neck, shoulders and clothes in the head frame, see `mien.morphable.torso`; zero from
+    the chin up."""
 
     def vertices(self, model: MorphableModel) -> Float[Tensor, "vertex 3"]:
         """Vertices in the head frame, EG3D units."""
-        return model.vertices(self.identity, self.expression)
+        return model.vertices(self.identity, self.expression) + self.torso
+
+    def neutral(self, model: MorphableModel) -> Float[Tensor, "vertex 3"]:
+        """`vertices` without the expression."""
+        return model.vertices(self.identity, torch.zeros(52)) + self.torso
 
     def photo_camera(self, width_px: int, height_px: int) -> Camera:
         """The crop's camera with the intrinsics of the whole photo."""

@@ -18,7 +18,13 @@ CONFIG = generator_config(
 )
 NETWORK = CompletionConfig(widths=(8, 12))
 SIX_STEPS = CompletionTraining(
-    minutes=6 / 60, batch=1, held_out=1, adversarial=0.05, critic_after=0.3, r1_every=2
+    minutes=6 / 60,
+    batch=1,
+    held_out=1,
+    adversarial=0.05,
+    critic_after=0.3,
+    critic_counts_after=0.5,
+    r1_every=2,
 )
 
 

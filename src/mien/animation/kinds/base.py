@@ -37,6 +37,7 @@ from mien.inversion.invert import invert
 from mien.io.images import Photo
 from mien.morphable.fit import fit_face
 from mien.morphable.model import load_head_model
+from mien.morphable.torso_fit import fit_torso
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +115,7 @@ class BaseKind:
         rgb, alpha = ready.rgb, ready.alpha
         model, generator = load_head_model(), load_generator(options.model)
         fit = fit_face(ready.face, (rgb.shape[1], rgb.shape[0]), model=model)
+        fit = fit_torso(fit, alpha, model)
         inversion = invert(
             gather_evidence(rgb, alpha, fit, model), fit, generator, model, config=options.inversion,
             report=lambda stage, share: report(stage, 0.05 + 0.5 * share),

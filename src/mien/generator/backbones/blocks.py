@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mien.generator.decoder import BODY_RGB, HAIR_RGB
+from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, HAIR_SHARE
 from mien.generator.planes import Planes, resize
 from mien.morphable import chart
 
@@ -88,6 +88,10 @@ class BlocksBackbone(nn.Module):
         self.expression_uv = _basis(c.expression_codes, BODY_RGB.stop, *zone)
         """Of the face only, as fine as the mean: wrinkles are thin."""
         self.expression_code = nn.Linear(52, c.expression_codes, bias=False)
+
+    def hair_shape_basis(self) -> Float[Tensor, "component 2 v u"]:
+        """What each number of the hair's block adds to the hair's height and density, as decoder outputs."""
+        return self.hair_uv[:, [HAIR_CHANNELS.index(output) for output in (HAIR_HEIGHT, HAIR_SHARE)]]
 
     def planes(self, w: Float[Tensor, "batch w"], expression: Float[Tensor, "batch 52"]) -> Planes:
         """Planes of each latent; linear in `w`."""

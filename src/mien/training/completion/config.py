@@ -24,8 +24,10 @@ class CompletionTraining:
     height: float = 2.0
     adversarial: float = 0.0
     """Weight of the critic's opinion; 0 trains without one."""
-    critic_after: float = 0.3
-    """Share of the schedule after which the critic's opinion counts."""
+    critic_after: float = 0.35
+    """Share of the schedule after which the critic learns."""
+    critic_counts_after: float = 0.4
+    """Share of the schedule after which its opinion counts."""
     r1: float = 1.0
     """Weight of the gradient penalty on real maps (Mescheder et al. 2018), every `r1_every` steps."""
     r1_every: int = 8

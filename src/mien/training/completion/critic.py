@@ -1,5 +1,7 @@
 """A critic of heads over the chart: is a patch of skin or hair a real one (PatchGAN, Isola et al. 2017)?"""
 
+from typing import Final
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -7,23 +9,33 @@ from torch.nn import functional as F
 
 from mien.generator.completion import ChartConv, Completed
 
+SLOPE: Final = 0.2
+
 
 class Critic(nn.Module):
-    """Maps of colour (body and hair, 6 channels) to opinions on patches of about 40 texels."""
+    """Maps of colour (body and hair, 6 channels) to opinions on patches of about 40 texels.
+
+    Weights start as in He et al. 2015.
+    """
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
         w = width
-        self.layers = nn.ModuleList([
+        layers = [
             ChartConv(6, w, step=2), ChartConv(w, 2 * w, step=2), ChartConv(2 * w, 3 * w, step=2),
             ChartConv(3 * w, 3 * w), ChartConv(3 * w, 1),
-        ])  # fmt: skip
+        ]  # fmt: skip
+        for layer in layers:  # with PyTorch's own start next to nothing would come out at the end
+            nn.init.kaiming_normal_(layer.conv.weight, SLOPE)
+            assert layer.conv.bias is not None
+            nn.init.zeros_(layer.conv.bias)
+        self.layers = nn.ModuleList(layers)
 
     def forward(self, maps: Float[Tensor, "batch 6 v u"]) -> Float[Tensor, "batch 1 v2 u2"]:
         """Opinions: the higher, the more real."""
         x = maps * 4 - 2
         for layer in self.layers[:-1]:
-            x = F.leaky_relu(layer(x), 0.2)
+            x = F.leaky_relu(layer(x), SLOPE)
         return torch.as_tensor(self.layers[-1](x))
 
 

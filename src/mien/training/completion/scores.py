@@ -33,6 +33,11 @@ class Scores:
     texture_filled: float
     height_mm: float
     """Of the hair's outer surface, where there is hair."""
+    psnr_body: float
+    psnr_body_filled: float
+    psnr_hair: float
+    psnr_hair_filled: float
+    """Of hidden texels, dB, averaged over heads."""
 
 
 def score(answers: Iterable[tuple[Batch, Completed]]) -> Scores:
@@ -56,12 +61,19 @@ def _score_one(batch: Batch, out: Completed) -> list[float]:
         _grain(torch.sigmoid(out.hair), hair) / max(true_grain, 1e-4),
         _grain(torch.sigmoid(filled[:, HAIR_RGB]), hair) / max(true_grain, 1e-4),
         float(heights.abs()[batch.opacity > HAIRY].mean()) * HEIGHT_SCALE * 1000 / 1.9,
+        _psnr(out.body, batch.body, body), _psnr(filled[:, BODY_RGB], batch.body, body),
+        _psnr(out.hair, batch.hair, hair), _psnr(filled[:, HAIR_RGB], batch.hair, hair),
     ]  # fmt: skip
 
 
 def _error(logits: Tensor, true: Tensor, where: Tensor) -> float:
     difference = (torch.sigmoid(logits) - true).abs().mean(1, keepdim=True)
     return float(difference[where].mean()) * 255
+
+
+def _psnr(logits: Tensor, true: Tensor, where: Tensor) -> float:
+    square = (torch.sigmoid(logits) - true).square().mean(1, keepdim=True)[where].mean()
+    return float(-10 * torch.log10(square.clamp(min=1e-9)))
 
 
 def _grain(rgb: Tensor, where: Tensor) -> float:

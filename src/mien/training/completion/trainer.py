@@ -26,7 +26,7 @@ from mien.training.state import STATE_FILE, TrainingState, forget_rows_after, re
 
 LOG_FILE: Final = "log.jsonl"
 LOG_EVERY: Final = 50
-SCORE_EVERY: Final = 500
+SCORE_EVERY: Final = 150
 WARM_UP_STEPS: Final = 50
 LAST_RATE: Final = 0.03
 BETAS: Final = (0.5, 0.99)
@@ -117,7 +117,7 @@ class CompletionTrainer:
         batch = self.examples.batch(random.integers(0, self.n_train, self.config.batch).tolist(), random)
         out = self.complete(batch)
         costs = completion_costs(out, batch, self.config)
-        if self.config.adversarial > 0:
+        if self.config.adversarial > 0 and self._done() >= self.config.critic_after:
             costs |= self._judge(out, batch)
         self.optimiser.zero_grad(set_to_none=True)
         torch.stack([v for k, v in costs.items() if not k.startswith("critic")]).sum().backward()
@@ -138,7 +138,7 @@ class CompletionTrainer:
         (cost + penalty).backward()
         self.critic_optimiser.step()
         found = {"critic": cost.detach(), "critic_penalty": penalty.detach()}
-        if self.spent_s < self.config.critic_after * self.config.minutes * 60:
+        if self._done() < self.config.critic_counts_after:
             return found
         self.critic.requires_grad_(False)
         opinion = F.softplus(-self.critic(fake)).mean()
@@ -146,11 +146,14 @@ class CompletionTrainer:
         return found | {"adversarial": self.config.adversarial * opinion}
 
     def _set_learning_rate(self) -> None:
-        done = min(self.spent_s / (self.config.minutes * 60), 1.0)
-        cosine = LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + np.cos(np.pi * done))
+        cosine = LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + np.cos(np.pi * self._done()))
         for optimiser in self._optimisers().values():
             for group in optimiser.param_groups:
                 group["lr"] = self.config.lr * min(1.0, (self.step + 1) / WARM_UP_STEPS) * cosine
+
+    def _done(self) -> float:
+        """Share of the schedule, at most 1."""
+        return min(self.spent_s / (self.config.minutes * 60), 1.0)
 
     def _optimisers(self) -> dict[str, torch.optim.Adam]:
         return {"adam": self.optimiser, "critic_adam": self.critic_optimiser}

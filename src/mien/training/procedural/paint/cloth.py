@@ -29,16 +29,21 @@ class ClothPlace:
     """float32 [ATLAS, ATLAS], azimuth in rad, 0 in front."""
 
 
-def place_cloth(guide: AtlasGuide, look: ClothesLook) -> ClothPlace:
-    """The neckline and what is below it."""
-    theta = np.arctan2(guide.x, guide.z - AXIS_Z).astype(np.float32)
+def neckline(look: ClothesLook, theta: np.ndarray) -> np.ndarray:
+    """Height of the neckline on the template head at azimuths in rad, EG3D units."""
     front = np.abs(theta)
     if look.neckline in ("v_neck", "shirt"):
         width = 0.55 if look.neckline == "v_neck" else 0.42
         dip = look.depth * np.clip(1 - front / width, 0, 1)
     else:
         dip = look.depth * np.exp(-((front / 0.75) ** 2))
-    edge = look.line_y - dip + 0.02 * smoothstep(front, 1.8, 3.0)
+    return np.asarray(look.line_y - dip + 0.02 * smoothstep(front, 1.8, 3.0))
+
+
+def place_cloth(guide: AtlasGuide, look: ClothesLook) -> ClothPlace:
+    """The neckline and what is below it."""
+    theta = np.arctan2(guide.x, guide.z - AXIS_Z).astype(np.float32)
+    edge = neckline(look, theta)
     below = (edge - guide.y).astype(np.float32)
     return ClothPlace(smoothstep(below, -0.0025, 0.0025), below, theta)
 
