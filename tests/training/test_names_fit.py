@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from mien.core.errors import InputError
+from mien.generator.backbones.blocks import Block
 from mien.generator.names.model import Names, names_of, parse_values
 from mien.generator.names.people import draw_identities, edit
 from mien.generator.names.spec import Name, Value, Vocabulary
-from mien.morphable.people import ancestry_of, identity_of, mean_identity
+from mien.morphable.people import Sex, ancestry_of, identity_of, mean_identity
 from mien.training.names_fit import LabelledHeads, fit_names, unnamed
 
 WORDS = Vocabulary(
@@ -25,7 +26,12 @@ WORDS = Vocabulary(
         Name("clothes", "", "colour", moves=("clothes",)),
     )
 )
-BLOCKS = {"appearance": slice(0, 6), "hair": slice(6, 10), "clothes": slice(10, 13), "light": slice(13, 15)}
+BLOCKS: dict[Block, slice] = {
+    "appearance": slice(0, 6),
+    "hair": slice(6, 10),
+    "clothes": slice(10, 13),
+    "light": slice(13, 15),
+}
 HEADS, HELD_OUT = 400, 60
 
 
@@ -55,7 +61,7 @@ def latent(v: Mapping[str, Value], rng: np.random.Generator) -> np.ndarray:
 
 def form(v: Mapping[str, Value], rng: np.random.Generator) -> np.ndarray:
     ancestry = ancestry_of(float(v["skin"]), rng.normal(size=3))
-    sex = "female" if v["sex"] == "female" else "male"
+    sex: Sex = "female" if v["sex"] == "female" else "male"
     noise = rng.normal(size=80)
     return identity_of(sex, float(v["age"]), weight=float(v["weight"]), ancestry=ancestry, noise=noise)
 
@@ -124,7 +130,7 @@ def test_no_truncation_left_is_the_average(names: Names) -> None:
     [({"grey": 1.0}, "hair"), ({"skin": 0.9}, "appearance"), ({"clothes": "#c01010"}, "clothes")],
 )
 def test_an_edit_moves_its_own_block(
-    names: Names, heads: LabelledHeads, values: dict[str, Value], block: str
+    names: Names, heads: LabelledHeads, values: dict[str, Value], block: Block
 ) -> None:
     w, identity = heads.codes[-1], heads.identity[-1]
     after, same = edit(names, w, identity, values)

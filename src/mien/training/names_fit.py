@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mien.generator.backbones.blocks import Block
 from mien.generator.names import coding
 from mien.generator.names.model import Names, NamesConfig
 from mien.generator.names.spec import Name, Value, Vocabulary
@@ -24,7 +25,7 @@ wanted, and what such a fit overdoes the rest of the codes lacks."""
 LEAST_SPREAD: Final = 1e-3
 ROOTS: Final = ("sex", "age", "weight", "skin")
 """Causes of the other names: their edits bring along what usually goes with them."""
-GOES_WITH: Final[dict[str, tuple[str, ...]]] = {
+GOES_WITH: Final[dict[Block, tuple[str, ...]]] = {
     "appearance": ("identity", "appearance", "hair", "light"), "hair": ("hair", "light"),
     "clothes": ("clothes",), "light": ("light",),
 }  # fmt: skip
@@ -42,7 +43,7 @@ class LabelledHeads:
     held_out: int
 
 
-def fit_names(vocabulary: Vocabulary, heads: LabelledHeads, blocks: Mapping[str, slice]) -> Names:
+def fit_names(vocabulary: Vocabulary, heads: LabelledHeads, blocks: Mapping[Block, slice]) -> Names:
     """Names of a generator whose W has these blocks, with figures from the held-out heads."""
     table = torch.tensor(
         [[x for n in vocabulary.names for x in coding.to_slots(n, v[n.name])] for v in heads.values]
