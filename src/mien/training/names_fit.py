@@ -108,7 +108,7 @@ def _fit_reading(
 def _scores(
     names: Names, table: Float[Tensor, "head slot"], codes: Tensor, identity: Tensor
 ) -> tuple[tuple[str, float], ...]:
-    """R2, or the share of right choices, of what is read from heads."""
+    """R2 (against the training heads' mean), or the share of right choices, of what is read from heads."""
     read = [names.read(w, form) for w, form in zip(codes, identity, strict=True)]
     out = []
     for name in names.vocabulary.names:
@@ -117,7 +117,8 @@ def _scores(
         if name.kind == "choice":
             score = (true == found).float().mean()
         else:
-            rest, all_ = (true - found).square().sum(), (true - true.mean(0)).square().sum()
+            usual = names.table[:, names.slots[name.name]].mean(0)
+            rest, all_ = (true - found).square().sum(), (true - usual).square().sum()
             score = 1 - rest / all_.clamp(min=1e-9)
         out.append((name.name, round(float(score), 3)))
     return tuple(out)
