@@ -187,7 +187,7 @@ def no_npz(folder: Path) -> Path:
 
 VIDEOS: list[tuple[Make, str]] = [
     (missing, "does not exist|cannot be opened"),
-    (directory, "is a folder|holds no photos"),
+    (directory, "is a folder|has no pictures"),
     (empty, "is empty"),
     (text_video, "cannot be read as a video"),
     (only_sound, r"has no video stream \(only sound\)"),

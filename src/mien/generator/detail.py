@@ -54,11 +54,11 @@ def put_hidden(
 
 
 def _as_seen(
-    guess: Float[Tensor, "3 size size"],
-    shown: Float[Tensor, "3 size size"],
+    guess: Float[Tensor, "3 texel texel"],
+    shown: Float[Tensor, "3 texel texel"],
     evidence: Splatted,
-    share: Float[Tensor, "size size"],
-) -> Float[Tensor, "3 size size"]:
+    share: Float[Tensor, "texel texel"],
+) -> Float[Tensor, "3 texel texel"]:
     total, weight = evidence
     if weight.sum() <= 0:
         return guess
