@@ -43,7 +43,8 @@ def plain_head(
     puppet: Puppet, expression: torch.Tensor, motion: HeadMotion
 ) -> tuple[PosedHead, RenderOutput]:
     assert puppet.detail is not None
-    head = pose_head(puppet.model, puppet.avatar.fit.identity, expression, puppet.carrier, motion)
+    fit = puppet.avatar.fit
+    head = pose_head(puppet.model, fit.identity, expression, puppet.carrier, motion, torso=fit.torso)
     head = replace(head, carried=puppet.detail.carried)
     camera = puppet.avatar.fit.camera
     return head, render(puppet.generator, puppet.planes, head, camera, 96, 96, shell=puppet.shell)
