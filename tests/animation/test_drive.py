@@ -137,10 +137,11 @@ def test_no_motion_moves_nothing(puppet: Puppet, still: HeadMotion) -> None:
 @pytest.mark.parametrize("yaw_rad", [0.0, 0.5])
 def test_the_box_holds_all_that_moves(puppet: Puppet, yaw_rad: float) -> None:
     avatar, canvas, motion = puppet.avatar, photo_canvas(puppet.avatar), turned(puppet, yaw_rad)
-    head = pose_head(puppet.model, avatar.fit.identity, avatar.fit.expression, puppet.carrier, motion)
+    fit = avatar.fit
+    head = pose_head(puppet.model, fit.identity, fit.expression, puppet.carrier, motion, torso=fit.torso)
     box = moving_box(puppet, canvas, head)
     assert box is not None
-    rest = puppet.model.vertices(avatar.fit.identity, avatar.fit.expression)
+    rest = fit.vertices(puppet.model)
     moves = neck_weight(rest[:, 1], puppet.chin_y) > 0.05
     height, width = canvas.plate.shape[:2]
     px = (

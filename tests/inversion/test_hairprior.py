@@ -87,7 +87,9 @@ def test_the_prior_of_blocks_is_what_the_generator_draws(blocks: Generator) -> N
     torch.testing.assert_close(prior.heights(z)[inside], drawn[inside], atol=1e-3, rtol=1e-3)
 
 
-def test_without_blocks_it_is_the_hair_of_w(generator: Generator) -> None:
+def test_without_blocks_it_is_the_hair_of_w() -> None:
+    torch.manual_seed(0)
+    generator = Generator(GeneratorConfig()).eval().requires_grad_(False)
     average = generator.mapping.w_avg
     prior = hair_prior(generator, average, torch.zeros(52))
     assert not prior.learned
