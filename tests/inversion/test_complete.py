@@ -61,3 +61,30 @@ def test_completion_follows_its_seed() -> None:
     one, again, other = (complete(generator, shown, seed=s).hair for s in (0, 0, 1))
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
+
+
+def test_hair_of_a_colour_never_seen_is_completed_like_other_hair() -> None:
+    generator = completing_generator()
+    planes = generator.planes(generator.mapping.w_avg[None], torch.zeros(1, 52))
+    hair = observed(HAIR_RGB, 1.0)
+    green = replace(hair, target=hair.target + torch.tensor([-1.0, 1.5, -0.5]))
+    body, height = observed(BODY_RGB, 1.0), torch.zeros(128, 128)
+    plain, dyed = (
+        complete(generator, chart_evidence(generator, planes, height, body, h)) for h in (hair, green)
+    )
+    difference = dyed.hair - plain.hair
+    expected = torch.tensor([-1.0, 1.5, -0.5])[:, None, None].expand_as(difference)
+    torch.testing.assert_close(difference, expected, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(dyed.body, plain.body, atol=1e-3, rtol=1e-3)
+
+
+def test_what_was_seen_in_the_place_of_hair_is_kept() -> None:
+    generator = completing_generator()
+    planes = generator.planes(generator.mapping.w_avg[None], torch.zeros(1, 52))
+    shown = chart_evidence(
+        generator, planes, torch.zeros(128, 128), observed(BODY_RGB, 1.0), observed(HAIR_RGB, 1.0)
+    )
+    completed, residual = complete(generator, shown), torch.zeros(1, 7, 256, 256)
+    kept = torch.ones(EVIDENCE_SIZE, EVIDENCE_SIZE)
+    assert put_hidden(residual, shown, completed)[:, HAIR_RGB].abs().max() > 0
+    assert put_hidden(residual, shown, completed, kept)[:, HAIR_RGB].abs().max() == 0

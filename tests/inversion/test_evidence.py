@@ -4,9 +4,17 @@ import torch
 from tests.inversion.conftest import PHOTO_PX, Portrait, make_portrait
 
 from mien.core.camera import Camera
-from mien.inversion.evidence import PhotoEvidence, hair_share, region_camera, region_of_interest, worn_below
+from mien.inversion.evidence import (
+    PhotoEvidence,
+    hair_coloured,
+    hair_share,
+    region_camera,
+    region_of_interest,
+    worn_below,
+)
 from mien.morphable.crop import CropRegion
 from mien.morphable.fit import FaceFit
+from mien.morphable.landmarks import BROW_LEFT, BROW_RIGHT
 from mien.morphable.model import CHIN_LANDMARK, PARTS, MorphableModel
 from mien.morphable.raster import RayScene
 
@@ -53,6 +61,25 @@ def test_clothes_off_the_body_are_told_from_hanging_hair(portrait: Portrait) -> 
     nothing = np.where(np.arange(size)[:, None] > chin, hair, 0).astype(np.float32)
     bald = worn_below(rgb, alpha, part, nothing, portrait.fit.landmarks_px.numpy())
     assert np.array_equal(bald > 0, nothing > 0)
+
+
+def test_an_ear_beyond_the_fitted_one_has_not_the_colour_of_hair(portrait: Portrait) -> None:
+    size = PHOTO_PX
+    landmarks = portrait.fit.landmarks_px.numpy()
+    rgb = np.full((size, size, 3), (200, 150, 120), np.uint8)
+    brows = int(np.median(landmarks[[*BROW_LEFT, *BROW_RIGHT], 1])) + 1
+    hair = np.zeros((size, size), np.float32)
+    hair[:brows] = 1
+    hair[brows : brows + 30, :20] = 1  # on the left hair goes on, on the right something skin-coloured
+    hair[brows : brows + 30, size - 20 :] = 1
+    rgb[:brows] = rgb[: brows + 30, :20] = (40, 35, 30)
+    alpha, part = np.ones((size, size), np.float32), np.full((size, size), -1)
+    locks = hair_coloured(rgb, alpha, part, hair, landmarks)
+    assert locks[:brows].min() == 1
+    assert locks[brows + 4 : brows + 26, 2:18].mean() > 0.95
+    assert locks[brows + 4 : brows + 26, size - 18 : size - 2].max() == 0
+    bald = np.where(np.arange(size)[:, None] < brows, 0, hair).astype(np.float32)
+    assert hair_coloured(rgb, alpha, part, bald, landmarks).min() == 1
 
 
 def test_colours_of_the_open_mouth_are_not_trusted(model: MorphableModel) -> None:

@@ -13,6 +13,7 @@ from mien.inversion.evidence import RIM_WEIGHT, PhotoEvidence, interior_weight
 from mien.inversion.hidden import (
     HiddenConfig,
     Observations,
+    dye_scalp,
     hidden_hair,
     join,
     logit,
@@ -64,6 +65,28 @@ def test_only_the_hidden_scalp_is_guessed(evidence: PhotoEvidence, model: Morpha
     assert guess.weight[behind].mean() > 0.4
     bald = replace(evidence, hair=torch.zeros_like(evidence.hair))
     assert (scalp_guess(bald, seen, model, CONFIG).weight == 0).all()
+
+
+def test_a_hidden_scalp_takes_the_colour_of_the_hair_over_it(
+    evidence: PhotoEvidence, generator: Generator, model: MorphableModel
+) -> None:
+    scalp = scalp_guess(evidence, seen_body(evidence), model, CONFIG)
+    planes = generator.planes(generator.mapping.w_avg[None], torch.zeros(1, 52))
+    height, residual = torch.full((1, 1, 128, 128), 0.02), torch.zeros(1, 7, 256, 256)
+    residual[:, BODY_RGB] = 1.0
+    planes = replace(planes, hair_height=height, residual=residual)
+    out = dye_scalp(generator, planes, scalp, CONFIG)
+    behind = scalp.points[scalp.weight == CONFIG.scalp]
+    over = behind.clone()
+    over[:, 2] = chart.height_coordinate(torch.tensor(0.02))
+    hair = generator.decode(planes, over[None]).hair_rgb[0]
+    before = (generator.decode(planes, behind[None]).body_rgb[0] - hair).abs().mean()
+    dyed = generator.decode(replace(planes, residual=out), behind[None]).body_rgb[0]
+    assert (dyed - hair).abs().mean() < 0.35 * before
+    front = scalp.points[scalp.weight == 0]
+    front = front[front[:, 0].abs() < 0.3]
+    unchanged = generator.decode(replace(planes, residual=out), front[None]).body_rgb
+    torch.testing.assert_close(unchanged, generator.decode(planes, front[None]).body_rgb)
 
 
 def test_teeth_are_guessed_unless_they_are_seen(

@@ -22,28 +22,40 @@ from mien.generator.texels import SIZE, Splatted, unseen
 
 
 def complete(generator: Generator, evidence: ChartEvidence, *, seed: int = 0) -> Completed:
-    """The whole head of one photo; for generators with a network for it. Deterministic for a seed."""
+    """The whole head of one photo; for generators with a network for it. Deterministic for a seed.
+
+    The network sees the hair in the colour that the generator's own hair has there: so hair of a colour that
+    it never saw is completed like other hair.
+    """
     assert generator.completer is not None
+    total, weight = evidence.hair
+    own = (weight * evidence.base[HAIR_RGB]).sum((1, 2))
+    dye = ((total.sum((1, 2)) - own) / weight.sum().clamp(min=1e-3))[:, None, None]
+    evidence = replace(evidence, hair=(total - weight * dye, weight))
     noise = torch.randn(1, EVIDENCE_SIZE, EVIDENCE_SIZE, generator=torch.Generator().manual_seed(seed))
     given = completion_input(evidence, noise)
     with torch.no_grad():
         out = generator.completer(CompletionInput(given.features[None], given.filled[None]))
-    return Completed(out.body[0], out.hair[0], out.height[0])
+    return Completed(out.body[0], out.hair[0] + dye, out.height[0])
 
 
 def put_hidden(
-    residual: Float[Tensor, "1 7 size size"], evidence: ChartEvidence, completed: Completed
-) -> Float[Tensor, "1 7 size size"]:
+    residual: Float[Tensor, "1 7 size size"], evidence: ChartEvidence, completed: Completed,
+    kept: Float[Tensor, "size2 size2"] | None = None,
+) -> Float[Tensor, "1 7 size size"]:  # fmt: skip
     """The residual, with the completed colours instead of its own where nothing was seen.
+
+    `kept` is the weight of all that was seen in the hair's place, if that is more than the hair's evidence.
 
     Hidden hair gets the grain of seen hair, and part of its mean colour.
     """
     size = residual.shape[-1]
     base = resize(evidence.base[None], completed.body.shape[-1])[0]
     out = residual.clone()
-    for channels, colours, (_, weight) in (
-        (BODY_RGB, completed.body, evidence.body), (HAIR_RGB, completed.hair, evidence.hair)
-    ):  # fmt: skip
+    for channels, colours, weight in (
+        (BODY_RGB, completed.body, evidence.body[1]),
+        (HAIR_RGB, completed.hair, evidence.hair[1] if kept is None else kept),
+    ):
         share = _fitted(unseen(weight)[None, None], size)[0, 0]
         own = _fitted(base[channels][None], size)[0]
         guess = _fitted(colours[None], size)[0]

@@ -23,8 +23,9 @@ OCTAVES: Final = ((1 / 512, 1 / 48), (1 / 192, 1 / 24))
 WAVES: Final = (1 / 96, 1 / 16)
 """How far strands sway in u (standard deviation), and over what length."""
 STRENGTH: Final = 0.8
-HUE_PULL: Final = 0.3
-"""How far the mean colour of hidden hair goes to that of seen hair."""
+LIGHT_PULL: Final = 0.0
+HUE_PULL: Final = 0.6
+"""How far light and hue of hidden hair go to the mean of seen hair."""
 HUE_WIDTH: Final = 1 / 20
 
 
@@ -66,10 +67,12 @@ def strands(size: int, seed: int) -> Float[Tensor, "1 size size"]:
 def towards(
     image: Float[Tensor, "channel v u"], mean: Float[Tensor, " channel"], share: Float[Tensor, "v u"]
 ) -> Float[Tensor, "channel v u"]:
-    """An image whose coarse colour goes part of the way to a mean, deep inside of a share."""
+    """An image of logits whose coarse light and hue go part of the way to a mean, deep inside of a share."""
     radius = max(1, round(HUE_WIDTH * image.shape[-1]))
     deep = smoothed(share[None], radius) ** 2
-    return image + HUE_PULL * deep * (mean[:, None, None] - smoothed(image, radius))
+    away = mean[:, None, None] - smoothed(image, radius)
+    light = away.mean(0, keepdim=True)
+    return image + deep * (LIGHT_PULL * light + HUE_PULL * (away - light))
 
 
 def smoothed(

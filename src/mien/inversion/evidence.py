@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from mien.core.camera import Camera
+from mien.inversion.rims import outline_distance, rim_weight
 from mien.morphable.fit import FaceFit
 from mien.morphable.landmarks import BROW_LEFT, BROW_RIGHT, EYELIDS_LEFT, EYELIDS_RIGHT, FACE_OVAL, LIPS_INNER
 from mien.morphable.model import CHIN_LANDMARK, PARTS, MorphableModel
@@ -57,6 +58,8 @@ class PhotoEvidence:
     """Share of hair (or of anything worn on the head or shoulders) in the pixel."""
     worn: Float[Tensor, " pixel"]
     """1 where that is below the chin and not of the hair's colours: clothes that stand off the body."""
+    locks: Float[Tensor, " pixel"]
+    """1 where what counts as hair has the hair's colours: no ear beyond the fitted one, no clothes."""
     colour_weight: Float[Tensor, " pixel"]
     """How far the pixel's colour may be trusted for the body point under it, if no hair is in front."""
     interior: Float[Tensor, " pixel"]
@@ -118,8 +121,15 @@ def gather_evidence(rgb: np.ndarray, alpha: np.ndarray, fit: FaceFit, model: Mor
     front = (np.abs(planes[:, 0]) < FRONT_U).reshape(part.shape) & (part >= 0)
     hair = hair_share(colours, crop_alpha, part, front, landmarks)
     worn = worn_below(colours, crop_alpha, part, hair, landmarks)
+    locks = hair_coloured(colours, crop_alpha, part, hair, landmarks)
     trust = _colour_trust(part, landmarks, crop_alpha, colours.mean(2))
     interior = interior_weight(crop_alpha, hits.depth.reshape(part.shape), fit.crop.side_px)
+    interior = interior * rim_weight(
+        colours.astype(np.float32),
+        outline_distance(crop_alpha),
+        (hair > 0.5, (hair <= 0.5) & (part >= 0)),
+        fit.crop.side_px,
+    )
     flat = torch.from_numpy
     return PhotoEvidence(
         box_px=box, camera=camera, origins=origins, directions=directions,
@@ -128,7 +138,7 @@ def gather_evidence(rgb: np.ndarray, alpha: np.ndarray, fit: FaceFit, model: Mor
         body_hit=flat(hits.hit), body_depth=flat(hits.depth),
         body_planes=flat(planes),
         facing=flat(facing.astype(np.float32)), hair=flat(hair.reshape(-1)),
-        worn=flat(worn.reshape(-1)),
+        worn=flat(worn.reshape(-1)), locks=flat(locks.reshape(-1)),
         colour_weight=flat((trust.reshape(-1) * facing * interior.reshape(-1)).astype(np.float32)),
         interior=flat(interior.reshape(-1)),
     )  # fmt: skip
@@ -203,6 +213,24 @@ def worn_below(
     alike = (likely > np.quantile(likely[above], LEAST_ALIKE)) & shown
     grown = _keep_connected(alike | above, above)
     return (below & (hair > 0) & ~grown).astype(np.float32)
+
+
+def hair_coloured(
+    rgb: np.ndarray, alpha: np.ndarray, part: np.ndarray, hair: np.ndarray, landmarks: np.ndarray
+) -> np.ndarray:
+    """Float32 [H, W], 1 where a colour is more like the hair above the brows than like the face's skin.
+
+    1 everywhere if there is hardly any hair above the brows.
+    """
+    rows = np.arange(part.shape[0])[:, None]
+    oval = polygon_mask(part.shape, landmarks[list(FACE_OVAL)])
+    brow_row = np.median(landmarks[[*BROW_LEFT, *BROW_RIGHT], 1])
+    above = (hair > 0.5) & (alpha > 0.9) & (rows < brow_row)
+    if above.sum() < MIN_HAIR_SHARE * max(oval.sum(), 1):
+        return np.ones(part.shape, np.float32)
+    lab: np.ndarray = cv2.GaussianBlur(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32), (0, 0), 1.0)
+    more = _log_likelihood(lab, above) - _log_likelihood(lab, oval & (rows > brow_row))
+    return (above | (more > 0)).astype(np.float32)
 
 
 def _keep_connected(guess: np.ndarray, seed: np.ndarray) -> np.ndarray:

@@ -23,8 +23,8 @@ from mien.morphable.regions import Region, region_faces
 
 POINTS: Final = 8
 """Along the side of a triangle, so that about every texel of it gets one."""
-BEHIND_U: Final = (0.48, 0.62)
-"""Columns of the chart, on each side, between which the scalp's dye begins: 60 to 85 degrees of azimuth. A
+BEHIND_U: Final = (0.4, 0.52)
+"""Columns of the chart, on each side, between which the scalp's dye begins: 50 to 75 degrees of azimuth. A
 bald forehead is left alone."""
 
 
@@ -34,8 +34,10 @@ class HiddenConfig:
 
     scalp: float = 0.5
     """Weight of the hair's colour on points of the scalp."""
-    least_hair: float = 0.06
-    """Hair pixels per face pixel below which a scalp is left bare."""
+    scalp_dye: float = 0.8
+    """How far a hidden scalp goes to the colour of the hair over it, where a network has completed it."""
+    least_hair: tuple[float, float] = (0.01, 0.03)
+    """Hair pixels per face pixel below which a scalp is left bare, and from which on it is dyed in full."""
     teeth: float = 0.5
     """Weight of the teeth's colour."""
     least_teeth: float = 5.0
@@ -73,12 +75,34 @@ def scalp_guess(
     points = region_points(model, "scalp")
     amount = splat(seen.points[:, :2], seen.target, seen.weight)[1]
     above_eyes = (evidence.origins + ORBIT_RADIUS * evidence.directions)[:, 1] > 0
-    hair = evidence.hair * evidence.interior * above_eyes
+    hair = evidence.hair * evidence.interior * evidence.locks * above_eyes
     face = (evidence.colour_weight > 0.3).sum()
     behind = ((points[:, 0].abs() - BEHIND_U[0]) / (BEHIND_U[1] - BEHIND_U[0])).clamp(0, 1)
     weight = config.scalp * behind * unseen_share(amount, points[:, :2])
-    weight = weight * (hair.sum() > config.least_hair * face)
+    low, high = config.least_hair
+    weight = weight * ((hair.sum() / face.clamp(min=1) - low) / (high - low)).clamp(0, 1)
+
     return Observations(points, BODY_RGB, torch.zeros(len(points), 3), weight)
+
+
+def dye_scalp(
+    generator: Generator, planes: Planes, scalp: Observations, config: HiddenConfig
+) -> Float[Tensor, "1 output size size"]:
+    """The residual of planes, with the guessed points of the scalp in the colour of the hair over them.
+
+    A scalp completed as skin would shine through hair that is cropped.
+    """
+    assert planes.residual is not None
+    residual = planes.residual.clone()
+    share = scalp.weight / config.scalp
+    uv = scalp.points[:, :2]
+    surface = chart.height_coordinate(sample_height(planes, scalp.points[None])[0])
+    over = generator.decode(planes, torch.cat([uv, surface[:, None]], 1)[None]).hair_rgb[0]
+    bare = generator.decode(planes, scalp.points[None]).body_rgb[0]
+    dye = share[:, None] * (logit(over) - logit(bare))
+    total, weight = splat(uv, dye, torch.ones(len(uv)), residual.shape[-1])
+    residual[0, BODY_RGB] += config.scalp_dye * total / weight.clamp(min=1e-3)
+    return residual
 
 
 def tooth_guess(

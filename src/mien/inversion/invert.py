@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mien.generator.completion import EVIDENCE_SIZE
 from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, HEIGHT_SCALE, OUTPUTS
 from mien.generator.detail import complete, put_hidden
 from mien.generator.model import Generator
@@ -26,6 +27,7 @@ from mien.inversion.hairprior import HairShape, hair_prior, knows_hair
 from mien.inversion.hidden import (
     HiddenConfig,
     Observations,
+    dye_scalp,
     hidden_hair,
     join,
     logit,
@@ -177,7 +179,8 @@ def hair_observations(
     index = torch.nonzero((trace.alpha > 0.5) & (evidence.hair[person] > 0.5))[:, 0]
     index = index[:: max(1, len(index) // 1500)]
     weight = _normalised(
-        trace.alpha[index] * evidence.interior[person[index]], config.effective_pixels * config.hair_share
+        trace.alpha[index] * (evidence.interior * evidence.locks)[person[index]],
+        config.effective_pixels * config.hair_share,
     )
     return Observations(trace.mean_planes[index], HAIR_RGB, logit(evidence.rgb[person[index]]), weight)
 
@@ -230,11 +233,14 @@ def back_project(
         own = splat_seen(body.points, body_error, body.weight, size)
         residual[0, BODY_RGB] += gain * fill_chart(*own, lent)
     if generator.completer is not None:
-        strands = Observations(
-            hair_points, HAIR_RGB, target.repeat_interleave(trace.weight.shape[1], 0), hair_share.reshape(-1)
-        )
+        locks = (hair_share * evidence.locks[person][:, None]).reshape(-1)
+        shades = target.repeat_interleave(trace.weight.shape[1], 0)
+        strands = Observations(hair_points, HAIR_RGB, shades, locks)
         shown = chart_evidence(generator, base, height, seen, strands)
-        return resize(put_hidden(residual, shown, complete(generator, shown, seed=config.seed)), SIZE)[0]
+        kept = splat(hair_points[:, :2], shades, hair_share.reshape(-1), EVIDENCE_SIZE)[1]
+        residual = put_hidden(residual, shown, complete(generator, shown, seed=config.seed), kept)
+        dyed_planes = replace(base, residual=residual, hair_height=height[None, None])
+        return resize(dye_scalp(generator, dyed_planes, scalp, config.hidden), SIZE)[0]
     mean = (target * hair_share.sum(1, keepdim=True)).sum(0) / hair_share.sum().clamp(min=1e-3)
     other = (target - mean).repeat_interleave(hair_share.shape[1], 0)
     colours = splat_seen(hair_points, other, hair_share.reshape(-1), size)
