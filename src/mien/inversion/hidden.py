@@ -13,7 +13,7 @@ from torch import Tensor
 from mien.core.camera import ORBIT_RADIUS
 from mien.generator.decoder import BODY_RGB
 from mien.generator.model import Generator
-from mien.generator.planes import Planes, sample_height
+from mien.generator.planes import Planes, resize, sample_height
 from mien.generator.texels import EYES, Splatted, blurred, fill_chart, splat, unseen, unseen_share
 from mien.inversion.evidence import PhotoEvidence
 from mien.morphable import chart
@@ -23,6 +23,8 @@ from mien.morphable.regions import Region, region_faces
 
 POINTS: Final = 8
 """Along the side of a triangle, so that about every texel of it gets one."""
+DYE_SIZE: Final = 128
+"""Texels around the head of a scalp's dye: every one of them holds points."""
 BEHIND_U: Final = (0.4, 0.52)
 """Columns of the chart, on each side, between which the scalp's dye begins: 50 to 75 degrees of azimuth. A
 bald forehead is left alone."""
@@ -100,8 +102,9 @@ def dye_scalp(
     over = generator.decode(planes, torch.cat([uv, surface[:, None]], 1)[None]).hair_rgb[0]
     bare = generator.decode(planes, scalp.points[None]).body_rgb[0]
     dye = share[:, None] * (logit(over) - logit(bare))
-    total, weight = splat(uv, dye, torch.ones(len(uv)), residual.shape[-1])
-    residual[0, BODY_RGB] += config.scalp_dye * total / weight.clamp(min=1e-3)
+    total, weight = splat(uv, dye, torch.ones(len(uv)), min(DYE_SIZE, residual.shape[-1]))
+    smooth = resize((total / weight.clamp(min=1e-3))[None], residual.shape[-1])
+    residual[:, BODY_RGB] += config.scalp_dye * smooth
     return residual
 
 

@@ -18,6 +18,8 @@ SPREAD: Final = 0.03
 """Over what length (standard deviation) believed colours are carried outwards, of the crop's side."""
 UNLIKE: Final = 14.0
 """Distance in CIELAB at which a rim's colour counts half."""
+LEAST_SIDE_PX: Final = 200.0
+"""A small head's matte is blurred over as many pixels as that of one of this size."""
 LEAST: Final = 1e-3
 
 
@@ -34,6 +36,7 @@ def rim_weight(
     """
     lab = cv2.cvtColor(rgb / np.float32(255), cv2.COLOR_RGB2LAB)
     weight = np.ones(away_px.shape, np.float32)
+    side_px = max(side_px, LEAST_SIDE_PX)
     near = np.clip((REACH * side_px - away_px) / max((REACH - INSIDE) * side_px, 1.0), 0, 1)
     deep = away_px > INSIDE * side_px
     for kind in kinds:
