@@ -18,7 +18,7 @@ from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, OUTPUTS
 from mien.generator.grain import drawn_grain, towards
 from mien.generator.model import Generator
 from mien.generator.planes import Planes, resize
-from mien.generator.texels import SIZE, Splatted, unseen
+from mien.generator.texels import SIZE, Splatted, island_rows, unseen
 
 
 def complete(generator: Generator, evidence: ChartEvidence, *, seed: int = 0) -> Completed:
@@ -41,11 +41,12 @@ def complete(generator: Generator, evidence: ChartEvidence, *, seed: int = 0) ->
 
 def put_hidden(
     residual: Float[Tensor, "1 7 size size"], evidence: ChartEvidence, completed: Completed,
-    kept: Float[Tensor, "size2 size2"] | None = None,
+    kept: Float[Tensor, "size2 size2"] | None = None, *, islands: bool = True,
 ) -> Float[Tensor, "1 7 size size"]:  # fmt: skip
     """The residual, with the completed colours instead of its own where nothing was seen.
 
     `kept` is the weight of all that was seen in the hair's place, if that is more than the hair's evidence.
+    Without `islands` the residual of eyes, teeth and mouth stays as it is.
 
     Hidden hair gets the grain of seen hair, and part of its mean colour.
     """
@@ -56,7 +57,9 @@ def put_hidden(
         (BODY_RGB, completed.body, evidence.body[1]),
         (HAIR_RGB, completed.hair, evidence.hair[1] if kept is None else kept),
     ):
-        share = _fitted(unseen(weight)[None, None], size)[0, 0]
+        share = _fitted(unseen(weight)[None, None], size)[0, 0].clone()
+        if channels == BODY_RGB and not islands:
+            share[: island_rows(size)] = 0
         own = _fitted(base[channels][None], size)[0]
         guess = _fitted(colours[None], size)[0]
         if channels == HAIR_RGB:

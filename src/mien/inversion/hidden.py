@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mien.core.camera import ORBIT_RADIUS
@@ -42,6 +42,8 @@ class HiddenConfig:
     """Hair pixels per face pixel below which a scalp is left bare, and from which on it is dyed in full."""
     teeth: float = 0.5
     """Weight of the teeth's colour."""
+    mouth: float = 0.5
+    """Weight of the colours of tongue and walls."""
     least_teeth: float = 5.0
     """Evidence (pixels) of teeth from which on they keep the photo's colours."""
     tooth_over_skin: float = 0.9
@@ -164,12 +166,23 @@ def hidden_hair(
 
 def region_points(model: MorphableModel, region: Region) -> Float[Tensor, "point 3"]:
     """Plane coordinates all over a region's triangles."""
-    corners = model.canonical_corners[region_faces(model)[region]]
-    low, high = corners[..., 0].amin(1), corners[..., 0].amax(1)
-    corners = corners[high - low < 1]  # triangles over the seam have no middle
+    return face_points(region_faces(model)[region], model.canonical_corners)
+
+
+def face_points(
+    faces: Bool[Tensor, " face"],
+    values: Float[Tensor, "face 3 channel"],
+    corners: Float[Tensor, "face 3 3"] | None = None,
+) -> Float[Tensor, "point channel"]:
+    """Values at the corners of some triangles, interpolated at points all over them.
+
+    `corners` are the triangles' plane coordinates, if the values are not: those over the seam have no middle.
+    """
+    places = (values if corners is None else corners)[faces][..., 0]
+    values = values[faces][places.amax(1) - places.amin(1) < 1]
     n = POINTS
     shares = [(i + 1 / 3, j + 1 / 3, n - i - j - 2 / 3) for i in range(n) for j in range(n - i)]
-    return torch.einsum("sc,fcd->fsd", torch.tensor(shares) / n, corners).flatten(0, 1)
+    return torch.einsum("sc,fcd->fsd", torch.tensor(shares) / n, values).flatten(0, 1)
 
 
 def logit(rgb: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:

@@ -34,6 +34,7 @@ from mien.inversion.hidden import (
     scalp_guess,
     tooth_guess,
 )
+from mien.inversion.mouth import mouth_guess
 from mien.morphable import chart
 from mien.morphable.carry import chart_grid, make_carrier
 from mien.morphable.fit import FaceFit
@@ -210,7 +211,8 @@ def back_project(
     seen = Observations(evidence.body_planes[person], BODY_RGB, target, body_share)
     scalp = scalp_guess(evidence, seen, model, config.hidden)
     teeth = tooth_guess(evidence, seen, generator, base, model, config.hidden)
-    body = join(seen, scalp, teeth)
+    mouth = mouth_guess(generator, base, model, config.hidden.mouth)
+    body = join(seen, scalp, teeth, mouth)
     dyed = slice(len(seen.points), len(seen.points) + len(scalp.points))
     # The other side of the face lends skin only: the edge of a scarf or fringe seldom is symmetric.
     skin = torch.ones(len(body.points))
@@ -238,7 +240,9 @@ def back_project(
         strands = Observations(hair_points, HAIR_RGB, shades, locks)
         shown = chart_evidence(generator, base, height, seen, strands)
         kept = splat(hair_points[:, :2], shades, hair_share.reshape(-1), EVIDENCE_SIZE)[1]
-        residual = put_hidden(residual, shown, complete(generator, shown, seed=config.seed), kept)
+        residual = put_hidden(
+            residual, shown, complete(generator, shown, seed=config.seed), kept, islands=False
+        )
         dyed_planes = replace(base, residual=residual, hair_height=height[None, None])
         return resize(dye_scalp(generator, dyed_planes, scalp, config.hidden), SIZE)[0]
     mean = (target * hair_share.sum(1, keepdim=True)).sum(0) / hair_share.sum().clamp(min=1e-3)
