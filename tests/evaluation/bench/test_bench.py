@@ -77,6 +77,9 @@ class PlainHead:
         rgb = view.rgb.numpy() + (1 - view.alpha.numpy()[..., None]) * wall
         return np.round(rgb.clip(0, 1) * 255).astype(np.uint8)
 
+    def groups(self) -> dict[str, str]:
+        return {"hair": "none"}
+
 
 class Sitter:
     """The truth itself as a viewer, if wanted with a camera that is wrong."""
@@ -333,6 +336,8 @@ def test_a_run_goes_on_where_it_was_and_reports(tmp_path: Path, model: Morphable
     shares = [mean.pixel_share for mean in report.regions[OURS]["0"].values()]
     assert sum(shares) == pytest.approx(1)
     assert report.regions[OURS]["0"]["face"].persons == 2
+    assert report.groups["hair"]["none"].persons == 2
+    assert report.groups["hair"]["none"].psnr_db == {"0": pytest.approx(interval.mean), "30": None}
     table = (tmp_path / "out" / TABLE_FILE).read_text()
     assert "2 persons, 1 that could not be inverted" in table
     assert f"| {OURS} | 0° |" in table

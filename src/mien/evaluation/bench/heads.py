@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mien.core.camera import Camera
 from mien.evaluation.bench.backdrop import draw_backdrop
+from mien.evaluation.bench.breakdown import groups_of
 from mien.evaluation.bench.frames import bench_camera
 from mien.evaluation.bench.plan import BENCH_SEED, NEUTRAL, PHOTO_PX, expression_of
 from mien.evaluation.bench.regions import region_map
@@ -60,6 +61,10 @@ class BenchHead(Protocol):
         """The neutral face from the front, before a background, as a camera takes it."""
         ...
 
+    def groups(self) -> dict[str, str]:
+        """What the person is counted under, by factor; may be empty."""
+        ...
+
 
 class ProceduralBenchHead:
     """A person of `mien.training.procedural`, painted and grown once. Expressions are kept once posed."""
@@ -95,6 +100,10 @@ class ProceduralBenchHead:
         noise = np.random.default_rng((*self._seed, 3))
         rgb = photograph(linear, _at_size(self.response, size_px), noise)
         return np.round(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
+
+    def groups(self) -> dict[str, str]:
+        """By age, sex, skin, hair, beard and glasses."""
+        return groups_of(self.person.labels())
 
     def _look(self, expression: Tensor, camera: Camera, size_px: int) -> ProceduralView:
         scene, shadows = self._scene(expression)

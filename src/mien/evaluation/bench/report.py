@@ -11,6 +11,7 @@ import numpy as np
 
 from mien.core.atomic import atomic_path
 from mien.core.errors import InputError
+from mien.evaluation.bench.breakdown import Group, breakdown, breakdown_lines
 from mien.evaluation.bench.region_table import RegionMean, region_lines, region_means
 from mien.evaluation.bench.run import PERSONS, read_persons, read_settings
 from mien.evaluation.metrics.bootstrap import Interval, bootstrap_mean
@@ -66,6 +67,8 @@ class Report:
     """By subject, yaw and figure: mean over persons with a 95 % interval; None if nobody has the figure."""
     regions: dict[str, dict[str, dict[str, RegionMean]]]
     """By subject, yaw and region."""
+    groups: dict[str, dict[str, Group]]
+    """Of the first subject, by factor and value."""
     turns: dict[str, dict[str, float | None]]
     """By subject: jitter and warping error, means over persons."""
     cost: dict[str, float]
@@ -88,6 +91,7 @@ def make_report(folder: Path) -> Report:
         failed={str(p["index"]): p["failed"] for p in persons if "failed" in p},
         table=_table(there),
         regions=region_means(there),
+        groups=breakdown(there, next(iter(there[0]["views"][0]["scores"]))),
         turns=_turns(there),
         cost={
             "seconds": _mean(c["seconds"] for c in costs),
@@ -133,7 +137,7 @@ def markdown(report: Report) -> str:
         cells = " | ".join("-" if v is None else f"{v:.5f}" for v in turn.values())
         seconds = report.seconds_per_view.get(subject)
         lines.append(f"| {subject} | {cells} | {'-' if seconds is None else f'{seconds:.2f}'} |")
-    lines += ["", *region_lines(report.regions)]
+    lines += ["", *region_lines(report.regions), "", *breakdown_lines(report.groups)]
     return "\n".join([*lines, "", *(f"Failed: {k}: {v}" for k, v in report.failed.items())]).rstrip() + "\n"
 
 

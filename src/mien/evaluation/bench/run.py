@@ -143,7 +143,7 @@ def _measure(folder: Path, index: int, head: BenchHead, make_subjects: MakeSubje
     score, rows = score_person(bench, head, sat.subjects, index)
     strip = [[rgb, *row] if k == 0 else [None, *row] for k, row in enumerate(rows)]
     write_image(path.with_suffix(".png"), contact_sheet(strip, side_px=STRIP_CELL_PX))
-    _write(path, {"index": index, "cost": asdict(sat.cost), **asdict(score)})
+    _write(path, {"index": index, "groups": head.groups(), "cost": asdict(sat.cost), **asdict(score)})
     return f"{index}: {_summary(score)}"
 
 
