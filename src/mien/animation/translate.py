@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 from numpy.typing import NDArray
 
+from mien.animation.face_regions import GAZE_ACROSS, GAZE_ALONG
 from mien.animation.response import ExpressionResponse
 from mien.animation.retarget import DrivenMotion
 from mien.core.arkit import ARKIT_INDEX, ARKIT_NAMES
@@ -38,6 +39,22 @@ WEIGHT: Final = np.select(
 squint, nor is a jaw held back because its opening is also seen as lips drawn down."""
 
 
+def _group(name: str) -> str:
+    return next(
+        (start for start in ("eyeBlink", "eyeLook", "eye", "brow", "jawOpen") if name.startswith(start)),
+        "mouth",
+    )
+
+
+_GROUPS: Final = np.array([_group(name) for name in ARKIT_NAMES])
+ANSWERS: Final = _GROUPS[:, None] == _GROUPS
+"""[52, 52] what is sent (row) is only changed for the sake of what is measured (column) of the same group:
+eyes are not shut because a shut eye also looks less to the side, nor is a jaw held back for the lower lip."""
+HIGHEST: Final = np.where(np.char.startswith(ARKIT_NAMES, "brow"), 1.4, 1.0)
+"""[52] brows may be sent beyond what they are at their utmost on the average head, of which a tracker sees
+about half."""
+
+
 @dataclass(frozen=True, eq=False)
 class Translation:
     """A motion carried to an avatar, and what a tracker should see of it."""
@@ -58,8 +75,23 @@ class Translation:
         """Coefficients to send where more is measured, by `bias` [T, 52], than the response predicts."""
         shown = self.plain.expression
         target = np.clip(self.wanted - bias, 0.0, 1.0)
-        sent = self.response.apply(target, near=shown, anchor=ANCHOR, weight=WEIGHT)
-        return np.where(self.kept, shown, sealed(sent, shown))
+        sent = self.response.apply(
+            target, near=shown, anchor=ANCHOR, weight=WEIGHT, answers=ANSWERS, highest=HIGHEST
+        )
+        return np.where(self.kept, shown, sealed(conjugate(sent), shown))
+
+
+def conjugate(sent: Float32[np.ndarray, "frame 52"]) -> Float32[np.ndarray, "frame 52"]:
+    """What is sent, with both eyes looking where they look on average.
+
+    In a turned face a tracker sees the two eyes differently and sees less of the far one; corrected one by
+    one, they would squint.
+    """
+    result = sent.copy()
+    for one, other in (GAZE_ACROSS, GAZE_ALONG):
+        across = (sent[:, one] - sent[:, other]).mean(1, keepdims=True)
+        result[:, one], result[:, other] = np.maximum(across, 0.0), np.maximum(-across, 0.0)
+    return result
 
 
 def sealed(
