@@ -257,7 +257,8 @@ def print_table(results: dict[str, Any]) -> None:
         print(
             f"{name} | {100 * row['found_share']:.1f} % | {100 * row['same_person_share']:.1f} % | "
             f"{row['identity_mean']:.3f} | {row['pose_error_deg']:.2f} | {row['aed_ratio']:.2f} | {moves} | "
-            f"{_text(row['face_sharpness'])} | {_text(row['jitter'], 4)} / {_text(row['jitter_driver'], 4)} | "
+            f"{_text(row['face_sharpness'])} | "
+            f"{_text(row['jitter'], 4)} / {_text(row['jitter_driver'], 4)} | "
             f"{row['frames_per_s']:.1f} | {row['peak_gib']:.2f}"
         )
     for part in ("portraits", "self", "still_driver"):

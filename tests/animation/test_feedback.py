@@ -106,7 +106,7 @@ def test_what_is_seen_comes_near_to_what_is_wanted_on_all_frames() -> None:
 
 
 def test_what_is_seen_of_the_face_comes_near_to_what_is_wanted() -> None:
-    """The response knows nothing of this tracker, which sees less of all and more where the head is turned."""
+    """The response knows nothing of this tracker: it sees less of all, and more where the head is turned."""
     wanted = moving(5)
     translation = Translation(
         wanted,

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -112,7 +113,7 @@ def test_a_long_gap_is_held_and_then_eased_back() -> None:
     filled = lost(40, 99, frames)
     steps = [
         float(rotation_angle(a.R_camera_head.T.astype(np.float64) @ b.R_camera_head))
-        for a, b in zip(filled[:-1], filled[1:], strict=True)
+        for a, b in pairwise(filled)
     ]
     held = range(40, 100 - int(EASE_S * FPS) - 1)
     assert max(steps[k] for k in held) < 1e-6

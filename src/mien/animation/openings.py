@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.animation.face_regions import GAZE_ACROSS, GAZE_ALONG
+from mien.animation.face_regions import GAZE_ALONG
 from mien.animation.motion import Motion
 from mien.core.arkit import ARKIT_INDEX
 
@@ -65,29 +65,27 @@ def matched_lids(coefficients: Array, motion: Motion, awake_source: Array) -> Ar
     return result
 
 
-def resting_gaze(motion: Motion) -> Array:
-    """Where the driver's eyes look half of the time, to the person's left and up, [2]; of both eyes' mean."""
-    known = _known(motion).astype(np.float64)
-    return np.array([float(np.median(_net(known, pair).mean(1))) for pair in (GAZE_ACROSS, GAZE_ALONG)])
+def resting_gaze(motion: Motion) -> float:
+    """How far up rather than down the driver's eyes look half of the time, from -1 to 1."""
+    return float(np.median(_upward(_known(motion).astype(np.float64)).mean(1)))
 
 
-def own_gaze(coefficients: Array, rest_driver: Array, source: Array) -> Array:
-    """Coefficients [T, 52] with the gaze turned so that the driver's rest [2] is where the source [52] looks.
+def own_gaze(coefficients: Array, rest_driver: float, source: Array) -> Array:
+    """Coefficients [T, 52] with eyes raised or lowered so that the driver's rest is the source's [52].
 
     A head that is thrown back looks down at the camera; carried to a head that is not, its eyes would look
     down at the chest with half-closed lids.
     """
+    up, down = GAZE_ALONG
+    raised = _upward(coefficients) - rest_driver + _upward(source[None]).mean()
     result = coefficients.copy()
-    for (one, other), rest in zip((GAZE_ACROSS, GAZE_ALONG), rest_driver, strict=True):
-        net = _net(coefficients, (one, other))
-        turned = net - rest + _net(source[None], (one, other)).mean()
-        result[:, one], result[:, other] = np.clip(turned, 0, 1), np.clip(-turned, 0, 1)
+    result[:, up], result[:, down] = np.clip(raised, 0, 1), np.clip(-raised, 0, 1)
     return result
 
 
-def _net(coefficients: Array, pair: tuple[tuple[int, ...], ...]) -> Array:
-    """How far each eye looks one way rather than the other, [T, 2]."""
-    return np.asarray(coefficients[:, pair[0]] - coefficients[:, pair[1]])
+def _upward(coefficients: Array) -> Array:
+    """How far each eye looks up rather than down, [T, 2]."""
+    return np.asarray(coefficients[:, GAZE_ALONG[0]] - coefficients[:, GAZE_ALONG[1]])
 
 
 def lip_range(motion: Motion) -> tuple[float, float]:

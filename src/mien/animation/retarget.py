@@ -84,8 +84,8 @@ class Retargeting:
     """In the absolute mode, count lids from the person's own open eye: a driver's narrow or heavy eyes do not
     half close the source's, and closed eyes stay closed."""
     own_gaze: bool = True
-    """In the absolute mode, with a relative pose, count where eyes look from where they mostly look: the head
-    is counted from its own rest too, so a driver who looks into the camera looks into the source's."""
+    """In the absolute mode, with a relative pose, count how far eyes look up or down from where they mostly
+    look: the head's nod is counted from its own rest too. Across, eyes look where the driver's do."""
     match_eyes: bool = False
     """In the absolute mode, carry the driver's range of lids to the source's: its closed eyes close the
     source's, however little the tracker sees of its blinks."""

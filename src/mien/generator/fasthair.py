@@ -1,4 +1,4 @@
-"""The march through the hair's shell in compiled loops, for heads with tables; the plain way: `shellmarch`."""
+"""The march through the hair's shell in compiled loops, for heads with tables; plainly: `shellmarch`."""
 
 from typing import Final
 

@@ -2,10 +2,10 @@
 
 Ratio of the variances of the Laplacian (see `sharpness`) inside the convex hulls of the landmarks, the hulls
 drawn in by 2 % of the eyes' distance so that the background does not count. Of the two the larger is shrunk
-(areas averaged) by the scale of the least-squares similarity between both sets of landmarks, so that neither a
-face that has come closer nor a photo of more pixels counts as blur; within 2 % nothing is resampled, which
-would itself blur. 1: as much fine detail as the photo; range 0 to infinity, no unit; noise, and teeth that the
-photo hides, count as detail. An own definition.
+(areas averaged) by the scale of the least-squares similarity between both sets of landmarks, so that neither
+a face that has come closer nor a photo of more pixels counts as blur; within 2 % nothing is resampled, which
+would itself blur. 1: as much fine detail as the photo; range 0 to infinity, no unit; noise, and teeth that
+the photo hides, count as detail. An own definition.
 """
 
 from typing import Final

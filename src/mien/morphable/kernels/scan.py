@@ -43,9 +43,9 @@ def weights_of(xyz, faces, pixel_ray, nearest, weights, away):
 def scan(px, faces, weights, pixel_ray, width, height, wanted, edge_px, place, face_of, distance_of):
     """Meet the wanted pixels of a picture with all triangles.
 
-    px: float64 [V, 2] column and row of the vertices; wanted: bool [P], or empty for all. With empty `face_of`
-    the fragments are only counted into `place` [P]; otherwise they are written where `place` says, which moves
-    on.
+    px: float64 [V, 2] column and row of the vertices; wanted: bool [P], or empty for all. With empty
+    `face_of` the fragments are only counted into `place` [P]; otherwise they are written where `place` says,
+    which moves on.
     """
     is_counting = face_of.shape[0] == 0
     is_limited = wanted.shape[0] > 0
@@ -56,7 +56,7 @@ def scan(px, faces, weights, pixel_ray, width, height, wanted, edge_px, place, f
         a, b, c = px[faces[f, 0]], px[faces[f, 1]], px[faces[f, 2]]
         left, right = max(math.ceil(min(a[0], b[0], c[0])), 0.0), min(max(a[0], b[0], c[0]), width - 1.0)
         top, bottom = max(math.ceil(min(a[1], b[1], c[1])), 0.0), min(max(a[1], b[1], c[1]), height - 1.0)
-        for row in range(int(top), int(math.floor(bottom)) + 1):
+        for row in range(int(top), math.floor(bottom) + 1):
             first, last, total, slope = left, math.floor(right), 0.0, 0.0
             for k in range(3):
                 step, here = w[k, 0], w[k, 1] * row + w[k, 2]
@@ -68,7 +68,7 @@ def scan(px, faces, weights, pixel_ray, width, height, wanted, edge_px, place, f
                     last = min(last, -here / step + edge_px)
                 elif here < 0:
                     last = first - 2
-            for column in range(int(math.ceil(first)), int(math.floor(last)) + 1):
+            for column in range(math.ceil(first), math.floor(last) + 1):
                 pixel = row * width + column
                 if is_limited and not wanted[pixel]:
                     continue
