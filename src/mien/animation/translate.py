@@ -78,19 +78,24 @@ class Translation:
         sent = self.response.apply(
             target, near=shown, anchor=ANCHOR, weight=WEIGHT, answers=ANSWERS, highest=HIGHEST
         )
-        return np.where(self.kept, shown, sealed(conjugate(sent), shown))
+        return np.where(self.kept, shown, sealed(conjugate(sent, shown), shown))
 
 
-def conjugate(sent: Float32[np.ndarray, "frame 52"]) -> Float32[np.ndarray, "frame 52"]:
-    """What is sent, with both eyes looking where they look on average.
+def conjugate(
+    sent: Float32[np.ndarray, "frame 52"], shown: Float32[np.ndarray, "frame 52"]
+) -> Float32[np.ndarray, "frame 52"]:
+    """What is sent, with both eyes turned alike from where the driver's look.
 
     In a turned face a tracker sees the two eyes differently and sees less of the far one; corrected one by
     one, they would squint.
     """
     result = sent.copy()
     for one, other in (GAZE_ACROSS, GAZE_ALONG):
-        across = (sent[:, one] - sent[:, other]).mean(1, keepdims=True)
-        result[:, one], result[:, other] = np.maximum(across, 0.0), np.maximum(-across, 0.0)
+        net = shown[:, one] - shown[:, other]
+        net = net + (sent[:, one] - sent[:, other] - net).mean(1, keepdims=True)
+        both = np.minimum(shown[:, one], shown[:, other])
+        result[:, one] = np.clip(both + np.maximum(net, 0.0), 0.0, 1.0)
+        result[:, other] = np.clip(both + np.maximum(-net, 0.0), 0.0, 1.0)
     return result
 
 
