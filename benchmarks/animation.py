@@ -29,6 +29,7 @@ from mien.evaluation.clips import (
     score_reenactment,
     see_clip,
     see_photo,
+    sharpness_near,
 )
 from mien.evaluation.identity import IdentityMeter
 from mien.evaluation.metrics.pose import rotation_angles_deg
@@ -162,7 +163,9 @@ def measure_animation(
     output = bench.work / f"{path.stem}_x_{driver.stem}.mp4"
     cost = bench.run(output, "animate", _avatar(bench, path), "--drive", driver, "-o", output)
     seen = see_clip(output, meter=meter, identity_every=every)
-    score = score_animation(seen, seen_driver, see_photo(photo, meter))
+    seen_photo = see_photo(photo, meter)
+    score = score_animation(seen, seen_driver, seen_photo)
+    sharpness = sharpness_near(output, seen, photo, seen_photo, every=every)
     name = f"{path.stem}_x_{driver.stem}"
     indices = spread_indices(len(seen.found), SHEET_FRAMES)
     rows: list[list[Any]] = [[None, *frames_at(driver, indices)]]
@@ -172,6 +175,7 @@ def measure_animation(
     return (
         asdict(score)
         | {"same_timing": score.same_timing, "size_px": list(seen.size_px)}
+        | {"face_sharpness": float(np.median(sharpness)) if sharpness else None}
         | cost
         | {"frames_per_s": score.frames / cost["seconds"]}
     )
@@ -240,7 +244,7 @@ def print_table(results: dict[str, Any]) -> None:
     """The figures, one animation a line."""
     print(
         "portrait x driver | found | same person | distance | pose deg | AED ratio | "
-        "jaw blink smile | frames/s | GiB"
+        "jaw blink smile gaze left, up | sharpness | jitter / driver's | frames/s | GiB"
     )
     for name, row in results["animations"].items():
         if "failed" in row:
@@ -253,11 +257,17 @@ def print_table(results: dict[str, Any]) -> None:
         print(
             f"{name} | {100 * row['found_share']:.1f} % | {100 * row['same_person_share']:.1f} % | "
             f"{row['identity_mean']:.3f} | {row['pose_error_deg']:.2f} | {row['aed_ratio']:.2f} | {moves} | "
+            f"{_text(row['face_sharpness'])} | "
+            f"{_text(row['jitter'], 4)} / {_text(row['jitter_driver'], 4)} | "
             f"{row['frames_per_s']:.1f} | {row['peak_gib']:.2f}"
         )
     for part in ("portraits", "self", "still_driver"):
         print(part, json.dumps(_rounded(results.get(part)), indent=1))
     print(f"(the same person: a distance below {SAME_PERSON})")
+
+
+def _text(value: float | None, digits: int = 2) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _avatar(bench: Bench, portrait: Path) -> Path:

@@ -11,16 +11,14 @@ from tests.animation.test_retarget import make_motion
 from mien.animation import calibrate
 from mien.animation.calibrate import (
     ACTIONS,
-    ANCHOR,
-    WEIGHT,
     calibrated_motion,
     measure_response,
     probe_expressions,
-    sealed,
 )
 from mien.animation.drive import Puppet
 from mien.animation.response import ExpressionResponse
 from mien.animation.retarget import Retargeting
+from mien.animation.translate import ANCHOR, WEIGHT, sealed
 from mien.core.arkit import ARKIT_INDEX
 from mien.inversion.avatar import load_avatar
 from mien.pipeline import AnimateOptions, animate

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mien.animation.detail import (
+    OVERSHOOT,
     add_detail,
     agreement,
     carried_along,
@@ -16,6 +17,7 @@ from mien.animation.detail import (
     inside_of,
     places_of,
     rim_of,
+    sharp_lookup,
     turn_of,
     without_specks,
 )
@@ -197,3 +199,29 @@ def test_specks_go_and_edges_stay() -> None:
     torch.testing.assert_close(without_specks(weight), clean, atol=1e-6, rtol=0)
     assert (clean[:, :8] < 0.01).all()
     assert (clean[:, 12:] > 0.99).all()
+
+
+def looked_up(image: torch.Tensor, shift_px: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """The image moved by a part of a pixel: by the sharp lookup and the smooth one."""
+    size = image.shape[-1]
+    at = (torch.arange(size) + 0.5 + shift_px) / size * 2 - 1
+    y, x = torch.meshgrid((torch.arange(size) + 0.5) / size * 2 - 1, at, indexing="ij")
+    grid = torch.stack([x, y], -1)[None]
+    smooth = torch.nn.functional.grid_sample(image, grid, align_corners=False)[0].permute(1, 2, 0)
+    return sharp_lookup(image, grid, smooth), smooth
+
+
+def test_the_sharp_lookup_keeps_pores_and_gives_edges_no_halo() -> None:
+    random = torch.Generator().manual_seed(0)
+    pores = 0.03 * torch.randn(1, 4, 48, 48, generator=random)
+    sharp, smooth = (part[4:-4, 4:-4] for part in looked_up(pores, 0.5))
+    assert sharp.std() > 1.15 * smooth.std()
+    edge = torch.zeros(1, 4, 48, 48)
+    edge[..., 24:] = 1.0
+    for shift_px in (0.25, 0.5):
+        sharp, smooth = (part[4:-4, 4:-4] for part in looked_up(edge, shift_px))
+        assert sharp.max() <= 1 + OVERSHOOT + 1e-6
+        assert sharp.min() >= -OVERSHOOT - 1e-6
+        assert (sharp - smooth).abs().max() <= OVERSHOOT + 1e-6
+    whole, _ = looked_up(pores, 0.0)
+    torch.testing.assert_close(whole, pores[0].permute(1, 2, 0), atol=1e-5, rtol=0)

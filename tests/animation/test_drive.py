@@ -26,6 +26,7 @@ from mien.animation.plate import smoothstep
 from mien.animation.retarget import Retargeting, retarget
 from mien.animation.rotations import head_rotation
 from mien.animation.sheet import avatar_sheet
+from mien.animation.smoothing import smooth_motion
 from mien.apps.cli import run
 from mien.core.geometry import axis_angle_to_matrix
 from mien.generator.render import pose_head
@@ -194,6 +195,30 @@ def test_a_heads_yaw_is_where_it_looks(yaw_rad: float) -> None:
 
 def test_sheet_has_two_rows_of_five(puppet: Puppet) -> None:
     assert avatar_sheet(puppet, 48).shape == (96, 240, 3)
+
+
+def test_a_thousand_frames_later_the_same_pose_is_the_same_frame(puppet: Puppet) -> None:
+    """A motion that comes back to its start, smoothed: nothing has drifted. Drawn again, bytes are equal."""
+    time_s = np.arange(1000) / 25
+    wave = np.clip(np.sin(np.pi * np.clip((time_s - 1) / 38, 0, 1)), 0, 1)[:, None]
+    rng = np.random.default_rng(0)
+    swing = wave * np.sin(time_s[:, None] * rng.uniform(1, 5, 58) + rng.uniform(0, 6, 58))
+    motion = Motion(
+        time_s, (0.3 + 0.3 * swing[:, :52]).astype(np.float32),
+        head_rotation(0.15 * swing[:, 52:55]).astype(np.float32),
+        (np.array([0.0, 0.0, -1.0]) + 0.05 * swing[:, 55:]).astype(np.float32),
+        np.ones(1000, bool), Fraction(25), MotionSource("synthetic", ""),
+    )  # fmt: skip
+    fit = puppet.avatar.fit
+    driven = retarget(
+        smooth_motion(motion), R_camera_head_source=fit.R_camera_head.numpy(),
+        expression_source=fit.expression.numpy(),
+    )  # fmt: skip
+    canvas = crop_canvas(puppet.avatar, 96)
+    first, middle, last, again = driven_frames(puppet, canvas, driven, [0, 500, 999, 500])
+    assert np.abs(first.astype(int) - last).max() <= 1  # smoothing comes back to 1e-7 only
+    assert np.array_equal(middle, again)
+    assert np.abs(first.astype(int) - middle).max() > 20
 
 
 def test_smoothstep() -> None:

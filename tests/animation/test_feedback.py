@@ -1,4 +1,4 @@
-"""Turns that a tracker sees amiss are corrected by what it sees of drawn frames."""
+"""What a tracker sees amiss is corrected by what it sees of drawn frames."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 
 from mien.animation import feedback
-from mien.animation.feedback import LIMIT_RAD, correct_pose, soft_norm, turns_since_first
+from mien.animation.feedback import LIMIT_RAD, correct_motion, soft_norm, turns_since_first
 from mien.animation.motion import MotionSource
+from mien.animation.response import ExpressionResponse
 from mien.animation.retarget import DrivenMotion, head_offset
 from mien.animation.rotations import rotation_exp
+from mien.animation.translate import Translation
+from mien.core.arkit import ARKIT_INDEX
 
 COUNT = 80
 DISTANCE = 2.7
@@ -62,6 +65,7 @@ class BiasedTracker:
             SimpleNamespace(
                 R_camera_head=rotation_exp((0.8 * turn + leak)[None])[0] @ TILT,
                 place=place,
+                coefficients=np.clip(0.75 * driven.expression[k] + 0.08 + 0.2 * turn[1], 0, 1),
             )
         ]
 
@@ -94,17 +98,48 @@ def error(driven: DrivenMotion, wanted: DrivenMotion) -> tuple[float, ...]:
 
 def test_what_is_seen_comes_near_to_what_is_wanted_on_all_frames() -> None:
     wanted = moving()
-    corrected = correct_pose(wanted, draw)
+    corrected = correct_motion(wanted, draw)
     for after, before in zip(error(corrected, wanted), error(wanted, wanted), strict=True):
         assert after < 0.35 * before
     np.testing.assert_allclose(corrected.R_camera_head[0], wanted.R_camera_head[0], atol=1e-6)
     assert np.array_equal(corrected.expression, wanted.expression)
 
 
+def test_what_is_seen_of_the_face_comes_near_to_what_is_wanted() -> None:
+    """The response knows nothing of this tracker: it sees less of all, and more where the head is turned."""
+    wanted = moving(5)
+    translation = Translation(
+        wanted,
+        wanted.expression,
+        ExpressionResponse.identity(),
+        np.arange(52) == ARKIT_INDEX["noseSneerLeft"],
+    )
+    corrected = correct_motion(translation.motion(), draw, translation=translation, with_pose=False)
+    np.testing.assert_array_equal(corrected.R_camera_head, wanted.R_camera_head)
+    off = []
+    for motion in (wanted, corrected):
+        faces = [BiasedTracker().detect(drawn(motion, k), motion.time_s[k])[0] for k in range(COUNT)]
+        off.append(np.abs(np.stack([face.coefficients for face in faces]) - wanted.expression).mean(0))
+    gaze = [k for name, k in ARKIT_INDEX.items() if name.startswith("eyeLook")]  # here the eyes disagree
+    free = np.setdiff1d(np.arange(52), [*gaze, ARKIT_INDEX["noseSneerLeft"], ARKIT_INDEX["mouthClose"]])
+    assert off[1][free].mean() < 0.5 * off[0][free].mean()
+    kept = ARKIT_INDEX["noseSneerLeft"]
+    np.testing.assert_array_equal(corrected.expression[:, kept], wanted.expression[:, kept])
+
+
+def test_equal_frames_keep_equal_faces() -> None:
+    wanted = moving(6)
+    for values in (wanted.expression, wanted.R_camera_head, wanted.translation_offset):
+        values[40:] = values[:40]
+    translation = Translation(wanted, wanted.expression, ExpressionResponse.identity(), np.zeros(52, bool))
+    corrected = correct_motion(translation.motion(), draw, translation=translation)
+    assert np.array_equal(corrected.expression[40:], corrected.expression[:40])
+
+
 def test_frames_without_a_face_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = moving(1)
     monkeypatch.setattr(BiasedTracker, "blind", frozenset(range(30, 50)))
-    corrected = correct_pose(wanted, draw)
+    corrected = correct_motion(wanted, draw)
     monkeypatch.setattr(BiasedTracker, "blind", frozenset())
     for after, before in zip(error(corrected, wanted), error(wanted, wanted), strict=True):
         assert after < 0.5 * before
@@ -113,7 +148,7 @@ def test_frames_without_a_face_are_left_out(monkeypatch: pytest.MonkeyPatch) -> 
 def test_without_the_first_frame_nothing_can_be_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = moving(2)
     monkeypatch.setattr(BiasedTracker, "blind", frozenset({0}))
-    assert np.array_equal(correct_pose(wanted, draw).R_camera_head, wanted.R_camera_head)
+    assert np.array_equal(correct_motion(wanted, draw).R_camera_head, wanted.R_camera_head)
 
 
 def test_still_and_short_motions_are_returned_as_they_are() -> None:
@@ -132,15 +167,15 @@ def test_still_and_short_motions_are_returned_as_they_are() -> None:
         wanted.fps,
         wanted.source,
     )
-    assert correct_pose(still, draw) is still
-    assert correct_pose(short, draw) is short
+    assert correct_motion(still, draw) is still
+    assert correct_motion(short, draw) is short
 
 
 def test_equal_frames_stay_equal() -> None:
     wanted = moving(4)
     for values in (wanted.expression, wanted.R_camera_head, wanted.translation_offset):
         values[40:] = values[:40]
-    corrected = correct_pose(wanted, draw)
+    corrected = correct_motion(wanted, draw)
     assert np.array_equal(corrected.R_camera_head[40:], corrected.R_camera_head[:40])
     assert np.array_equal(corrected.translation_offset[40:], corrected.translation_offset[:40])
 

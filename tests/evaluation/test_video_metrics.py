@@ -15,6 +15,7 @@ from mien.evaluation.metrics.psnr import psnr_db
 from mien.evaluation.video_metrics import (
     correlation,
     expression_correlations,
+    group_signal,
     largest_change,
     same_person_share,
 )
@@ -51,6 +52,18 @@ def test_expression_distances(rng: np.random.Generator) -> None:
     assert expression_distance(driver + 0.1, driver) == pytest.approx(0.1)
     assert static_expression_distance(driver[0], np.tile(driver[0], (COUNT, 1))) == 0
     assert static_expression_distance(np.zeros(52), driver) == pytest.approx(driver.mean())
+
+
+def test_gaze_is_signed() -> None:
+    """To the person's left is out for the left eye and in for the right one; up and down are opposites."""
+    coefficients = np.zeros((3, 52))
+    for frame, names in enumerate(
+        (("OutLeft", "InRight"), ("InLeft", "OutRight"), ("DownLeft", "DownRight"))
+    ):
+        coefficients[frame, [ARKIT_INDEX[f"eyeLook{name}"] for name in names]] = 0.6
+    np.testing.assert_allclose(group_signal(coefficients, "gazeLeft"), [0.6, -0.6, 0])
+    np.testing.assert_allclose(group_signal(coefficients, "gazeUp"), [0, 0, -0.6])
+    np.testing.assert_allclose(group_signal(coefficients, "jawOpen"), 0)
 
 
 def test_correlation(rng: np.random.Generator) -> None:

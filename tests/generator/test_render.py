@@ -9,6 +9,7 @@ from torch import Tensor
 from mien.core.camera import Camera
 from mien.core.geometry import axis_angle_to_matrix
 from mien.generator.haircolours import tabulate_hair
+from mien.generator.hairtables import make_hair_tables
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
 from mien.generator.render import (
@@ -151,6 +152,36 @@ def test_the_table_of_colours_agrees_with_the_decoder(head: StillHead) -> None:
     assert plain.hair_alpha.mean() > 0.02
     assert psnr(plain.rgb, quick.rgb) > 45
     assert torch.equal(plain.alpha, quick.alpha)
+
+
+@pytest.mark.parametrize("yaw_deg", [0, 60, 180])
+@pytest.mark.parametrize("turn", [None, (0.1, 0.4, -0.05)])
+def test_the_compiled_march_agrees_with_the_plain_one(
+    head: StillHead, model: MorphableModel, yaw_deg: float, turn: tuple[float, float, float] | None
+) -> None:
+    height = generator_height(head)
+    thin = torch.linspace(0.3, 1.0, 64).expand(1, 1, 64, 64).contiguous()
+    tuned = replace(head.planes, hair_height=height, hair_density=thin)
+    carrier, posed = head.posed.carrier, head.posed
+    shell = make_hair_shell(head.generator, tuned, model, carrier)
+    assert shell is not None
+    if turn is not None:
+        chin_y = float(model.landmarks(model.mean)[CHIN_LANDMARK, 1])
+        R = axis_angle_to_matrix(torch.tensor(turn))
+        motion = HeadMotion(R, torch.tensor([0.02, -0.01, 0.03]), model.neck_joint, chin_y)
+        vertices = motion.apply(torch.from_numpy(posed.vertices)).numpy()
+        posed = PosedHead(model, vertices, carrier, motion)
+    plain = replace(shell, colours=tabulate_hair(head.generator, tuned))
+    compiled = replace(plain, tables=make_hair_tables(tuned, plain.colours, carrier))
+    assert compiled.tables is not None
+    one, other = (
+        render(head.generator, tuned, posed, camera(yaw_deg), SIZE, SIZE, shell=s, antialias=True)
+        for s in (plain, compiled)
+    )
+    assert one.hair_alpha.mean() > 0.02
+    torch.testing.assert_close(other.rgb, one.rgb, atol=2e-3, rtol=0)
+    torch.testing.assert_close(other.hair_alpha, one.hair_alpha, atol=2e-3, rtol=0)
+    torch.testing.assert_close(other.depth, one.depth, atol=2e-3, rtol=0)
 
 
 def generator_height(head: StillHead) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from mien.core.camera import Camera
 from mien.morphable.model import MorphableModel
 from mien.morphable.raster import MISS_DEPTH, RayScene, interpolate
-from mien.morphable.zbuffer import PixelScene
+from mien.morphable.zbuffer import CompiledPixelScene, PixelScene
 
 HEIGHT, WIDTH = 60, 84
 
@@ -88,3 +88,23 @@ def test_what_is_behind_the_camera_is_not_seen() -> None:
     triangle = torch.tensor([[-1.0, -1.0, 4.0], [1.0, -1.0, 4.0], [0.0, 1.0, 4.0]])
     scene = PixelScene(triangle, torch.tensor([[0, 1, 2]]), Camera.orbit(0.0, 0.0), 16, 16)
     assert not scene.first_hits().hit.any()
+
+
+@pytest.mark.parametrize("share", [1.0, 0.2])
+def test_compiled_loops_find_what_the_plain_ones_find(model: MorphableModel, share: float) -> None:
+    view, random = camera(30), np.random.default_rng(1)
+    kept = torch.from_numpy(np.flatnonzero(random.uniform(size=HEIGHT * WIDTH) < share))
+    plain = PixelScene(model.mean, model.faces, view, HEIGHT, WIDTH, pixels=kept)
+    compiled = CompiledPixelScene(model.mean, model.faces, view, HEIGHT, WIDTH, pixels=kept)
+    assert len(compiled.face) == len(plain.fragments.face)
+    one, other = plain.first_hits(), compiled.first_hits()
+    assert 0.5 * share * 0.2 < one.hit.mean()
+    np.testing.assert_array_equal(other.face, one.face)
+    np.testing.assert_allclose(other.depth, one.depth, atol=2e-6)
+    np.testing.assert_allclose(other.barycentric, one.barycentric, atol=1e-5)
+    start = torch.from_numpy(one.depth[kept.numpy()]) + 0.01
+    start[one.face[kept.numpy()] < 0] = 0
+    for found, expected in zip(
+        compiled.next_surface(kept, start), plain.next_surface(kept, start), strict=True
+    ):
+        np.testing.assert_allclose(found.float(), expected.float(), atol=1e-5)

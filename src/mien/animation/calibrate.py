@@ -5,7 +5,6 @@ reach. With the response known (`mien.animation.response`), a driver's coefficie
 the same coefficients are measured on the avatar.
 """
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -17,7 +16,8 @@ from mien.animation.drive import Puppet, crop_canvas, head_motion, render_moving
 from mien.animation.motion import Motion
 from mien.animation.response import ExpressionResponse, fit_response
 from mien.animation.retarget import DrivenMotion, Retargeting, retarget
-from mien.core.arkit import ARKIT_INDEX, ARKIT_NAMES
+from mien.animation.translate import Translation
+from mien.core.arkit import ARKIT_INDEX
 from mien.core.parallel import ordered
 from mien.tracking.faces import FaceTracker
 
@@ -59,42 +59,17 @@ ACTIONS: Final[tuple[tuple[tuple[str, float], ...], ...]] = (
 """What faces do together; probes mix up to three of these."""
 LIDS: Final = (0.15, 0.3, 0.45, 0.75, 0.9)
 """Closures of both lids that are tried alone: a tracker sees little of the first third of a blink."""
-ANCHOR: Final = np.select(
-    [
-        np.char.startswith(ARKIT_NAMES, "eyeBlink"),
-        np.char.startswith(ARKIT_NAMES, "eye"),
-        np.isin(ARKIT_NAMES, ["mouthPucker", "mouthFunnel"]),
-    ],
-    [0.1, 0.2, 0.3],
-    0.12,
-)
-"""[52] how much the avatar is asked for what the driver shows rather than for what would be measured: most
-for eyes, of which a tracker sees least, and for rounded lips, which it hardly sees on some faces."""
-LEAST_OPENING: Final = 0.1
-"""jawOpen below which lips need not close over it."""
-WEIGHT: Final = np.select(
-    [
-        np.char.startswith(ARKIT_NAMES, "eyeBlink"),
-        np.char.startswith(ARKIT_NAMES, "eyeSquint"),
-        np.array(ARKIT_NAMES) == "jawOpen",
-        np.char.startswith(ARKIT_NAMES, "mouthSmile"),
-    ],
-    [3.0, 0.3, 4.0, 1.5],
-    1.0,
-)
-"""[52] lids, jaw and smile are what people look at: lids are not closed for the sake of a driver's constant
-squint, nor is a jaw held back because its opening is also seen as lips drawn down."""
 
 
-def calibrated_motion(
+def translation_of(
     motion: Motion,
     response: ExpressionResponse | None,
     *,
     R_camera_head_source: NDArray[np.floating],
     expression_source: NDArray[np.floating],
     options: Retargeting,
-) -> DrivenMotion:
-    """The motion carried to a source (see `retarget`) and translated by its response, if there is one.
+) -> DrivenMotion | Translation:
+    """The motion carried to a source (see `retarget`), to be translated by its response if there is one.
 
     What is wanted to be seen counts from what is seen of the source's own expression; what is sent stays near
     the same motion counted from the source's own coefficients.
@@ -111,24 +86,26 @@ def calibrated_motion(
     wanted = retarget(
         motion, R_camera_head_source=R_camera_head_source, expression_source=seen, options=options
     )
-    sent = response.apply(wanted.expression, near=plain.expression, anchor=ANCHOR, weight=WEIGHT)
-    kept = options.gains.of_coefficients()[1]
-    return replace(plain, expression=np.where(kept, plain.expression, sealed(sent, plain.expression)))
+    return Translation(plain, wanted.expression, response, options.gains.of_coefficients()[1])
 
 
-def sealed(
-    sent: Float32[np.ndarray, "frame 52"], shown: Float32[np.ndarray, "frame 52"]
-) -> Float32[np.ndarray, "frame 52"]:
-    """What is sent, with lips that close as large a part of the jaw's opening as the driver's do.
-
-    Of pursed and pressed lips a tracker sees other numbers than of lips that close over an open jaw, and the
-    two are easily traded for each other; then teeth show through.
-    """
-    jaw, close = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
-    share = np.minimum(shown[:, close] / np.maximum(shown[:, jaw], LEAST_OPENING), 1.0)
-    result = sent.copy()
-    result[:, close] = np.maximum(sent[:, close], share * sent[:, jaw])
-    return result
+def calibrated_motion(
+    motion: Motion,
+    response: ExpressionResponse | None,
+    *,
+    R_camera_head_source: NDArray[np.floating],
+    expression_source: NDArray[np.floating],
+    options: Retargeting,
+) -> DrivenMotion:
+    """`translation_of` a motion, as the response alone translates it."""
+    carried = translation_of(
+        motion,
+        response,
+        R_camera_head_source=R_camera_head_source,
+        expression_source=expression_source,
+        options=options,
+    )
+    return carried if isinstance(carried, DrivenMotion) else carried.motion()
 
 
 def probe_expressions(count: int, seed: int = 0) -> Float32[np.ndarray, "count 52"]:

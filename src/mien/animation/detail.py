@@ -48,6 +48,8 @@ SHIFTED: Final = (0.15, 0.7)
 where it is not, are about a pixel wide."""
 MISFIT: Final = (0.08, 0.22)
 """Largest detail nearby of the body between which the photo shows something else than the point under it."""
+OVERSHOOT: Final = 0.05
+"""How far the sharp lookup of the detail may leave the smooth one."""
 SPECK_BLUR_PX: Final = 0.7
 BESIDE_BLUR_PX: Final = 4.0
 """Blur of how what lies beside the render goes with it."""
@@ -246,7 +248,8 @@ def add_detail(
     elsewhere = torch.maximum(smoothstep(turn, *TURN_DEG), moved)
     angle = 1 - elsewhere * (1 - smoothstep(looked[..., TRUST], *FACING))
     plain = torch.cat([out.rgb, out.alpha[..., None]], -1)
-    drawn = plain + without_specks(seen * same * angle)[..., None] * looked[..., DETAIL]
+    fine = sharp_lookup(image[:, DETAIL], grid, looked[..., DETAIL])
+    drawn = plain + without_specks(seen * same * angle)[..., None] * fine
     outline = cv2.GaussianBlur(looked[..., RIM][places.nearest].numpy(), (0, 0), 1.5)
     beside = torch.maximum(1 - looked[..., COVER], looked[..., HAIR_RIM])
     card = (1 - smoothstep(turn, *CARD_DEG)) * beside * torch.from_numpy(outline)
@@ -255,6 +258,17 @@ def add_detail(
     alpha = drawn[..., 3].clamp(0, 1)
     rgb = torch.minimum(drawn[..., :3].clamp(min=0), alpha[..., None])
     return replace(out, rgb=rgb, alpha=alpha)
+
+
+def sharp_lookup(
+    image: Float[Tensor, "1 channel _ _"], grid: Float[Tensor, "1 height width 2"],
+    smooth: Float[Tensor, "height width channel"],
+) -> Float[Tensor, "height width channel"]:  # fmt: skip
+    """Bicubic values, which keep the pores that bilinear ones (`smooth`) average away, within `OVERSHOOT` of
+    these, so that edges get no halo."""
+    found = F.grid_sample(image, grid, mode="bicubic", padding_mode="zeros", align_corners=False)
+    fine = found[0].permute(1, 2, 0)
+    return torch.minimum(torch.maximum(fine, smooth - OVERSHOOT), smooth + OVERSHOOT)
 
 
 def without_specks(weight: Float[Tensor, "height width"]) -> Float[Tensor, "height width"]:

@@ -14,6 +14,7 @@ from mien.animation.plate import shown_weight, smoothstep
 from mien.core.camera import Camera
 from mien.core.geometry import axis_angle_to_matrix
 from mien.generator.haircolours import tabulate_hair
+from mien.generator.hairtables import make_hair_tables
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
 from mien.generator.render import (
@@ -66,7 +67,10 @@ def make_puppet(
         carrier = make_carrier(model, neutral)
         planes = avatar.inversion.planes(generator, fit.expression)
         shell = make_hair_shell(generator, planes, model, carrier)
-        shell = None if shell is None else replace(shell, colours=tabulate_hair(generator, planes))
+        if shell is not None:
+            colours = tabulate_hair(generator, planes)
+            tables = make_hair_tables(planes, colours, carrier)
+            shell = replace(shell, colours=colours, tables=tables)
     chin_y = model.chin_y(neutral)
     moving_shell = torch.zeros(0, dtype=torch.long)
     if shell is not None:

@@ -88,6 +88,10 @@ GAZE_ACROSS: Final = tuple(
     for pair in ((("Out", "Left"), ("In", "Right")), (("In", "Left"), ("Out", "Right")))
 )
 """Both eyes to the person's left; both to the right."""
+GAZE_ALONG: Final = tuple(
+    tuple(ARKIT_INDEX[f"eyeLook{way}{side}"] for side in ("Left", "Right")) for way in ("Up", "Down")
+)
+"""Both eyes up; both down."""
 
 
 def mirrored_coefficients(coefficients: Array) -> Array:

@@ -1,11 +1,12 @@
-"""Feedback: some frames of a motion are drawn and tracked, and what is seen amiss of the pose is corrected.
+"""Feedback: some frames of a motion are drawn and tracked, and what is seen amiss is corrected.
 
 A tracker does not measure on a picture of a head what was sent: it takes an open jaw or raised brows for a
 nod, and a turning head for a shift, compresses turns, and sees a head beside the picture's centre turned
 towards it. All of that depends on the person and the framing, and goes for the driver as well. So what is
 measured on the avatar is brought to what is measured on the driver: the difference at some frames, explained
 linearly by the turn, the shift and the expression sent, is taken off everywhere. Explained so, the correction
-is as smooth as the motion.
+is as smooth as the motion. Of the expression the same is done with what the avatar's response, which was
+measured in one pose and on few mixes, does not foresee of this motion.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 from mien.animation.place import place_of_head
 from mien.animation.retarget import DrivenMotion, head_offset
 from mien.animation.rotations import rotation_exp, rotation_log
+from mien.animation.translate import Translation
+from mien.core.arkit import ARKIT_NAMES
 from mien.core.camera import ORBIT_RADIUS
 from mien.tracking.faces import FaceTracker
 
@@ -30,6 +33,8 @@ EXPRESSION_RIDGE: Final = 0.05
 LIMIT_RAD: Final = float(np.radians(8.0))
 LIMIT_SHIFT: Final = 0.1
 """No correction is larger."""
+BIAS_LIMIT: Final = 0.4
+"""No coefficient's forecast is corrected by more."""
 LEAST_SEEN: Final = 4
 """Frames with a face that are needed to learn anything."""
 
@@ -44,14 +49,20 @@ class Feedback:
     """How often what is left is measured."""
 
 
-def correct_pose(
-    driven: DrivenMotion, draw: Draw, config: Feedback | None = None, *, source_distance: float = ORBIT_RADIUS
+def correct_motion(
+    driven: DrivenMotion,
+    draw: Draw,
+    config: Feedback | None = None,
+    *,
+    translation: Translation | None = None,
+    with_pose: bool = True,
+    source_distance: float = ORBIT_RADIUS,
 ) -> DrivenMotion:
     """A motion whose turns and shifts since its first frame are measured on the drawn frames as `driven` has
-    them.
+    them, and, with a translation, its expressions as that wants them.
 
-    The first frame is kept. Constant motions, and clips too short to learn from, are returned as they are;
-    equal frames give equal results.
+    The first frame's pose is kept. Constant motions, and clips too short to learn from, are returned as they
+    are; equal frames give equal results.
     """
     config = config or Feedback()
     count = min(config.keys, len(driven) // 4)
@@ -59,22 +70,83 @@ def correct_pose(
         return driven
     wanted = _changes(driven)
     keys = np.unique(np.linspace(0, len(driven) - 1, count).round().astype(int))
+    bias = ResponseBias()
     for _ in range(config.passes):
-        frames, R_seen, place_seen = _tracked(driven, draw, keys)
-        if len(frames) < LEAST_SEEN or frames[0] != 0:
+        seen = _tracked(driven, draw, keys)
+        if len(seen.frames) < LEAST_SEEN:
             break
-        seen = np.concatenate([turns_since_first(R_seen), head_offset(place_seen, source_distance)], 1)
-        sent = _changes(driven)
-        features = np.concatenate([sent, driven.expression.astype(np.float64) - driven.expression[:1]], 1)
-        correction = explained(features, frames, seen - wanted[frames])
-        turns = sent[:, :3] - soft_norm(correction[:, :3], LIMIT_RAD)
-        shifts = sent[:, 3:] - soft_norm(correction[:, 3:], LIMIT_SHIFT)
-        R = rotation_exp(turns) @ driven.R_camera_head[0].astype(np.float64)
-        offset = driven.translation_offset[:1] + shifts
-        driven = replace(
-            driven, R_camera_head=R.astype(np.float32), translation_offset=offset.astype(np.float32)
-        )
+        expression = driven.expression
+        if translation is not None:
+            bias.learn(translation, driven, seen)
+            expression = translation.sent(bias.at(driven))
+        if with_pose and seen.frames[0] == 0:
+            driven = _turned_back(driven, seen, wanted, source_distance)
+        driven = replace(driven, expression=expression)
     return driven
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What is seen of K drawn frames, those of them that show a face."""
+
+    frames: NDArray[np.int64]
+    R_camera_head: Array
+    """[K, 3, 3]"""
+    place: Array
+    """[K, 3], see `place_of_head`."""
+    coefficients: Array
+    """[K, 52]"""
+
+
+class ResponseBias:
+    """How much more is measured of each coefficient than a response predicts, learned from drawn frames.
+
+    Ridge least squares with an offset, on the turn and the expression that were sent. Summed row by row, so
+    that equal rows are exactly equal.
+    """
+
+    def __init__(self) -> None:
+        self._features: list[Array] = []
+        self._amiss: list[Array] = []
+
+    def learn(self, translation: Translation, driven: DrivenMotion, seen: Seen) -> None:
+        """Take what is seen of some frames of a motion."""
+        sent = driven.expression[seen.frames].astype(np.float64)
+        self._features.append(_bias_features(driven)[seen.frames])
+        self._amiss.append(seen.coefficients - translation.response.predict(sent))
+
+    def at(self, driven: DrivenMotion) -> Array:
+        """The bias at all frames of a motion, [T, 52]."""
+        known, amiss = np.concatenate(self._features), np.concatenate(self._amiss)
+        middle, mean = known.mean(0), amiss.mean(0)
+        known = known - middle
+        weights = np.linalg.solve(
+            known.T @ known / len(known) + _ridge(known.shape[1]), known.T @ (amiss - mean) / len(known)
+        )
+        explained_part = ((_bias_features(driven) - middle)[:, :, None] * weights).sum(1)
+        return np.clip(mean + explained_part, -BIAS_LIMIT, BIAS_LIMIT)
+
+
+def _bias_features(driven: DrivenMotion) -> Array:
+    return np.concatenate([_changes(driven), driven.expression.astype(np.float64)], 1)
+
+
+def _ridge(count: int) -> Array:
+    return np.diag(np.r_[np.full(6, POSE_RIDGE), np.full(count - 6, EXPRESSION_RIDGE)])
+
+
+def _turned_back(driven: DrivenMotion, seen: Seen, wanted: Array, source_distance: float) -> DrivenMotion:
+    """The motion with what is amiss of turns and shifts taken off."""
+    offset = head_offset(seen.place, source_distance)
+    amiss = np.concatenate([turns_since_first(seen.R_camera_head), offset], 1) - wanted[seen.frames]
+    sent = _changes(driven)
+    features = np.concatenate([sent, driven.expression.astype(np.float64) - driven.expression[:1]], 1)
+    correction = explained(features, seen.frames, amiss)
+    turns = sent[:, :3] - soft_norm(correction[:, :3], LIMIT_RAD)
+    shifts = sent[:, 3:] - soft_norm(correction[:, 3:], LIMIT_SHIFT)
+    R = rotation_exp(turns) @ driven.R_camera_head[0].astype(np.float64)
+    place = driven.translation_offset[:1] + shifts
+    return replace(driven, R_camera_head=R.astype(np.float32), translation_offset=place.astype(np.float32))
 
 
 def _changes(driven: DrivenMotion) -> Array:
@@ -103,8 +175,8 @@ def explained(features: Array, frames: NDArray[np.int64], amiss: Array) -> Array
     correct. Summed row by row, so that equal rows are exactly equal.
     """
     known = features[frames]
-    ridge = np.diag(np.r_[np.full(6, POSE_RIDGE), np.full(features.shape[1] - 6, EXPRESSION_RIDGE)])
-    weights = np.linalg.solve(known.T @ known / len(known) + ridge, known.T @ amiss / len(known))
+    gram = known.T @ known / len(known) + _ridge(features.shape[1])
+    weights = np.linalg.solve(gram, known.T @ amiss / len(known))
     return (features[:, :, None] * weights).sum(1)
 
 
@@ -114,11 +186,9 @@ def soft_norm(vectors: Array, limit: float) -> Array:
     return vectors * (limit * np.tanh(size / limit) / np.maximum(size, 1e-12))
 
 
-def _tracked(
-    driven: DrivenMotion, draw: Draw, keys: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], Array, Array]:
-    """Which key frames show a face when drawn, [K]; its rotations [K, 3, 3] and places [K, 3]."""
-    frames, rotations, places = [], [], []
+def _tracked(driven: DrivenMotion, draw: Draw, keys: NDArray[np.int64]) -> Seen:
+    """What is seen of the key frames when they are drawn."""
+    frames, rotations, places, coefficients = [], [], [], []
     # Several faces make video mode track each picture by itself, see `mien.animation.track.ClipTracker`.
     with FaceTracker(running="video", num_faces=4) as tracker:
         for key, picture in zip(keys.tolist(), draw(driven, keys.tolist()), strict=True):
@@ -127,5 +197,10 @@ def _tracked(
                 frames.append(key)
                 rotations.append(faces[0].R_camera_head)
                 places.append(place_of_head(faces[0], picture.shape))
-    place = np.asarray(places, np.float64).reshape(-1, 3)
-    return np.array(frames, np.int64), np.asarray(rotations, np.float64).reshape(-1, 3, 3), place
+                coefficients.append(faces[0].coefficients)
+    return Seen(
+        np.array(frames, np.int64),
+        np.asarray(rotations, np.float64).reshape(-1, 3, 3),
+        np.asarray(places, np.float64).reshape(-1, 3),
+        np.asarray(coefficients, np.float64).reshape(-1, len(ARKIT_NAMES)),
+    )

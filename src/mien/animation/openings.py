@@ -1,10 +1,11 @@
-"""How far eyes and lips are open: the driver's own range carried to the source's."""
+"""How far eyes and lips are open and where eyes look: the driver's own range carried to the source's."""
 
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.animation.face_regions import GAZE_ALONG
 from mien.animation.motion import Motion
 from mien.core.arkit import ARKIT_INDEX
 
@@ -62,6 +63,29 @@ def matched_lids(coefficients: Array, motion: Motion, awake_source: Array) -> Ar
     for column, awake, shut, source in ranges:
         result[:, column] = np.minimum(carried(coefficients[:, column], (awake, shut), (source, 1.0)), 1.0)
     return result
+
+
+def resting_gaze(motion: Motion) -> float:
+    """How far up rather than down the driver's eyes look half of the time, from -1 to 1."""
+    return float(np.median(_upward(_known(motion).astype(np.float64)).mean(1)))
+
+
+def own_gaze(coefficients: Array, rest_driver: float, source: Array) -> Array:
+    """Coefficients [T, 52] with eyes raised or lowered so that the driver's rest is the source's [52].
+
+    A head that is thrown back looks down at the camera; carried to a head that is not, its eyes would look
+    down at the chest with half-closed lids.
+    """
+    up, down = GAZE_ALONG
+    raised = _upward(coefficients) - rest_driver + _upward(source[None]).mean()
+    result = coefficients.copy()
+    result[:, up], result[:, down] = np.clip(raised, 0, 1), np.clip(-raised, 0, 1)
+    return result
+
+
+def _upward(coefficients: Array) -> Array:
+    """How far each eye looks up rather than down, [T, 2]."""
+    return np.asarray(coefficients[:, GAZE_ALONG[0]] - coefficients[:, GAZE_ALONG[1]])
 
 
 def lip_range(motion: Motion) -> tuple[float, float]:

@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 COUNT: Final = len(ARKIT_NAMES)
 DEFAULT_KNOTS: Final = 9
-INVERSION_STEPS: Final = 400
+INVERSION_STEPS: Final = 150
 FLAT_RISE: Final = 0.1
 """Curves that rise less say nothing about their shape."""
 
@@ -71,31 +71,46 @@ class ExpressionResponse:
         near: NDArray[np.floating] | None = None,
         anchor: NDArray[np.floating] | float = 0.01,
         weight: NDArray[np.floating] | float = 1.0,
+        answers: NDArray[np.bool_] | None = None,
+        highest: NDArray[np.floating] | float = 1.0,
     ) -> NDArray[np.float32]:
-        """Coefficients to send, [N, 52] in [0, 1], so that [N, 52] `wanted` is measured.
+        """Coefficients to send, [N, 52] from 0 to `highest`, so that [N, 52] `wanted` is measured.
 
         Minimises weight |predict(sent) - wanted|^2 + anchor |sent - near|^2 in the box by projected gradient;
         `near` is `wanted` if None. The anchor keeps coefficients that the avatar cannot show where they are.
-        `anchor` and `weight` may be given per coefficient, [52]. Equal rows give equal results.
+        `anchor`, `weight` and `highest` may be given per coefficient, [52]. `answers` [52, 52] tells for the
+        sake of which measured coefficients (columns) each sent one (row) is changed; without it for all.
+        Equal rows give equal results.
         """
+        crosstalk = self.crosstalk if answers is None else self.crosstalk * answers
         both = np.concatenate([wanted, wanted if near is None else near], 1).astype(np.float64)
         rows, back = np.unique(both, axis=0, return_inverse=True)
         rows, near_rows = rows[:, :COUNT], np.clip(rows[:, COUNT:], 0.0, 1.0)
-        steepest = np.diff(self.values, axis=1).max(1) * (self.values.shape[1] - 1)
-        bend = np.maximum(self._shape_slope(steepest), 1.0)
-        jacobian = steepest.max() + np.linalg.norm(bend[:, None] * self.crosstalk, 2)
-        bound = float(np.max(weight)) * jacobian**2 + float(np.max(anchor))
+        bound = self._curvature(np.broadcast_to(weight, COUNT), np.broadcast_to(anchor, COUNT), answers)
         sent = ahead = near_rows
         for step in range(INVERSION_STEPS):  # accelerated: Beck, Teboulle, FISTA, 2009
             curve, slope = self._curve(ahead)
             seen = np.clip(curve + self._shape(curve, ahead) @ self.crosstalk, 0.0, 1.0)
             error = weight * (seen - rows)
-            gradient = slope * error + self._shape_slope(slope) * (error @ self.crosstalk.T)
+            gradient = slope * error + self._shape_slope(slope) * (error @ crosstalk.T)
             gradient += anchor * (ahead - near_rows)
-            moved = np.clip(ahead - gradient / bound, 0.0, 1.0)
-            ahead = np.clip(moved + step / (step + 3) * (moved - sent), 0.0, 1.0)
+            moved = np.clip(ahead - gradient / bound, 0.0, highest)
+            ahead = np.clip(moved + step / (step + 3) * (moved - sent), 0.0, highest)
             sent = moved
         return sent[back.reshape(-1)].astype(np.float32)
+
+    def _curvature(self, weight: Array, anchor: Array, answers: NDArray[np.bool_] | None) -> Array:
+        """A bound of the curvature of what `apply` minimises, [52]: of those coefficients that answer for the
+        same ones together."""
+        steepest = np.diff(self.values, axis=1).max(1) * (self.values.shape[1] - 1)
+        bend = np.maximum(self._shape_slope(steepest), 1.0)[:, None] * self.crosstalk
+        groups = np.ones((COUNT, COUNT), bool) if answers is None else answers
+        bound = np.empty(COUNT)
+        for group in np.unique(groups, axis=0):
+            members = (groups == group).all(1)
+            jacobian = steepest[group].max() + np.linalg.norm(bend[np.ix_(group, group)], 2)
+            bound[members] = weight[group].max() * jacobian**2 + anchor[members].max()
+        return bound
 
     def _rise(self) -> tuple[NDArray[np.bool_], Array]:
         """Which curves rise enough to have a shape, and what divides them, [52]."""
@@ -111,9 +126,9 @@ class ExpressionResponse:
         return np.where(rises, slope / rise, 1.0)
 
     def _curve(self, sent: Array) -> tuple[Array, Array]:
-        """Values and slopes of the 52 curves at [N, 52]."""
+        """Values and slopes of the 52 curves at [N, 52]; beyond 1 they go on as steeply."""
         pieces = self.values.shape[1] - 1
-        place = np.clip(sent, 0.0, 1.0) * pieces
+        place = np.maximum(sent, 0.0) * pieces
         piece = np.minimum(place.astype(int), pieces - 1)
         column = np.arange(COUNT)
         low, high = self.values[column, piece], self.values[column, piece + 1]

@@ -11,7 +11,16 @@ from mien.animation.edits import Edits
 from mien.animation.face_regions import RegionGains, Side, sided
 from mien.animation.motion import Motion, MotionSource
 from mien.animation.neutral import Neutral, neutral_coefficients, neutral_pose
-from mien.animation.openings import BLINKS, JAW, awake_lids, matched_lids, matched_lips, own_lids
+from mien.animation.openings import (
+    BLINKS,
+    JAW,
+    awake_lids,
+    matched_lids,
+    matched_lips,
+    own_gaze,
+    own_lids,
+    resting_gaze,
+)
 from mien.animation.rotations import head_angles, head_rotation, rotation_exp, rotation_log
 from mien.core.camera import ORBIT_RADIUS
 from mien.core.errors import InputError
@@ -74,6 +83,9 @@ class Retargeting:
     own_lids: bool = True
     """In the absolute mode, count lids from the person's own open eye: a driver's narrow or heavy eyes do not
     half close the source's, and closed eyes stay closed."""
+    own_gaze: bool = True
+    """In the absolute mode, with a relative pose, count how far eyes look up or down from where they mostly
+    look: the head's nod is counted from its own rest too. Across, eyes look where the driver's do."""
     match_eyes: bool = False
     """In the absolute mode, carry the driver's range of lids to the source's: its closed eyes close the
     source's, however little the tracker sees of its blinks."""
@@ -205,6 +217,8 @@ def _opened(driver: Array, motion: Motion, source: Array, options: Retargeting) 
         driver = matched_lids(driver, motion, awake_source)
     elif options.own_lids:
         driver = own_lids(driver, awake_lids(motion), awake_source)
+    if options.own_gaze and options.pose_mode == "relative" and options.use_pose:
+        driver = own_gaze(driver, resting_gaze(motion), source)
     return matched_lips(driver, motion, float(source[JAW])) if options.match_lips else driver
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mien.animation.filling import fill_gaps
 from mien.animation.motion import Motion, MotionFrame, MotionSource
+from mien.animation.outliers import false_poses
 from mien.animation.place import place_of_head
 from mien.animation.sliders import DEFAULT_FPS
 from mien.core.assets import sha256_of_file
@@ -100,7 +101,21 @@ def track_pictures(
         )
     if stillness.is_still_clip:
         frames = [next(frame for frame in frames if frame is not None)] * len(frames)
-    return Motion.from_frames(fill_gaps(frames, np.array(times_s)), fps, source)
+    time_s = np.array(times_s)
+    return Motion.from_frames(fill_gaps(without_false_poses(frames, time_s), time_s), fps, source)
+
+
+def without_false_poses(
+    frames: list[MotionFrame | None], time_s: NDArray[np.float64]
+) -> list[MotionFrame | None]:
+    """The frames, with None for those whose pose no head can have in between, see `outliers`."""
+    known = [index for index, frame in enumerate(frames) if frame is not None]
+    there = [frame for frame in frames if frame is not None]
+    R, place = (
+        np.stack([getattr(frame, name) for frame in there]) for name in ("R_camera_head", "translation_head")
+    )
+    false = {known[k] for k in np.flatnonzero(false_poses(R, place, time_s[known]))}
+    return [None if index in false else frame for index, frame in enumerate(frames)]
 
 
 def motion_frame(observation: FaceObservation, time_s: float, shape: tuple[int, ...]) -> MotionFrame:

@@ -17,8 +17,9 @@ from mien.animation.track import ClipTracker, FaceFollower
 from mien.core.errors import NoFaceError
 from mien.evaluation.identity import IdentityMeter, identity_distance
 from mien.evaluation.metrics.expression import expression_distance, static_expression_distance
-from mien.evaluation.metrics.jitter import landmark_jerk
-from mien.evaluation.metrics.pose import pose_errors_deg
+from mien.evaluation.metrics.face_sharpness import face_sharpness
+from mien.evaluation.metrics.jitter import WINDOW, landmark_jerk, landmark_jitter
+from mien.evaluation.metrics.pose import pose_errors_deg, rotation_angles_deg
 from mien.evaluation.metrics.psnr import MOST_DB, PEAK, mean_squared_error, psnr_of_error_db
 from mien.evaluation.video_metrics import expression_correlations, largest_change, same_person_share
 from mien.io.images import Photo
@@ -38,6 +39,10 @@ class SeenPhoto:
     """[52]"""
     identity: NDArray[np.float64]
     """[128]"""
+    R_camera_head: NDArray[np.float32]
+    """[3, 3]"""
+    landmarks_px: NDArray[np.float32]
+    """[478, 2]"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +88,9 @@ class AnimationScore:
     correlations: dict[str, float | None]
     jerk: float
     jerk_driver: float
+    jitter: float | None
+    """See `landmark_jitter`; None for clips too short for it."""
+    jitter_driver: float | None
 
     @property
     def same_timing(self) -> bool:
@@ -108,7 +116,8 @@ def see_photo(photo: Photo, meter: IdentityMeter, *, face: str = "largest") -> S
     """Expression and identity of the face in a photo. Raises NoFaceError if there is none."""
     with FaceTracker(num_faces=4) as tracker:
         observation = choose_face(tracker.detect(photo.rgb), face)
-    return SeenPhoto(observation.coefficients, meter(photo.rgb, observation))
+    identity = meter(photo.rgb, observation)
+    return SeenPhoto(observation.coefficients, identity, observation.R_camera_head, observation.landmarks_px)
 
 
 def see_clip(path: str | Path, *, meter: IdentityMeter | None = None, identity_every: int = 1) -> SeenClip:
@@ -166,7 +175,34 @@ def score_animation(output: SeenClip, driver: SeenClip, photo: SeenPhoto) -> Ani
         correlations=expression_correlations(mine, theirs),
         jerk=landmark_jerk(output.landmarks_px[output.found], float(output.fps)),
         jerk_driver=landmark_jerk(driver.landmarks_px[driver.found], float(driver.fps)),
+        jitter=_jitter(output),
+        jitter_driver=_jitter(driver),
     )
+
+
+def _jitter(clip: SeenClip) -> float | None:
+    points = clip.landmarks_px[clip.found]
+    return landmark_jitter(points) if len(points) >= WINDOW else None
+
+
+def sharpness_near(
+    path: str | Path,
+    clip: SeenClip,
+    photo: Photo,
+    seen_photo: SeenPhoto,
+    *,
+    limit_deg: float = 15.0,
+    every: int = 1,
+) -> list[float]:
+    """`face_sharpness` of every n-th frame of a clip whose pose is within a limit of the photo's."""
+    from_photo = rotation_angles_deg(clip.R_camera_head @ seen_photo.R_camera_head.T)
+    found: list[float] = []
+    with VideoReader(path) as reader:
+        for frame in reader:
+            if frame.index % every == 0 and clip.found[frame.index] and from_photo[frame.index] <= limit_deg:
+                points = clip.landmarks_px[frame.index]
+                found.append(face_sharpness(frame.rgb, points, photo.rgb, seen_photo.landmarks_px))
+    return found
 
 
 def identity_by_yaw(

@@ -24,8 +24,15 @@ EXPRESSION_GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "jawOpen": ("jawOpen",),
     "blink": ("eyeBlinkLeft", "eyeBlinkRight"),
     "smile": ("mouthSmileLeft", "mouthSmileRight"),
+    "gazeLeft": ("eyeLookOutLeft", "eyeLookInRight"),
+    "gazeUp": ("eyeLookUpLeft", "eyeLookUpRight"),
 }
-"""What is correlated with the driver, as means of coefficients."""
+"""What is correlated with the driver, as means of coefficients; of the gaze the opposites are taken off."""
+OPPOSITES: Final[dict[str, tuple[str, ...]]] = {
+    "gazeLeft": ("eyeLookInLeft", "eyeLookOutRight"),
+    "gazeUp": ("eyeLookDownLeft", "eyeLookDownRight"),
+}
+"""What counts against a group: gaze is a direction, to the person's left and up, from -1 to 1."""
 
 
 def correlation(signal: Array, signal_driver: Array, *, moving_std: float = MOVING_STD) -> float | None:
@@ -48,9 +55,11 @@ def expression_correlations(coefficients: Array, coefficients_driver: Array) -> 
 
 
 def group_signal(coefficients: Array, group: str) -> NDArray[np.float64]:
-    """Mean of a group's coefficients over time, [T]."""
-    columns = [ARKIT_INDEX[name] for name in EXPRESSION_GROUPS[group]]
-    return np.asarray(coefficients, np.float64)[:, columns].mean(1)
+    """Mean of a group's coefficients over time, less that of its opposites, [T]."""
+    values = np.asarray(coefficients, np.float64)
+    signal = values[:, [ARKIT_INDEX[name] for name in EXPRESSION_GROUPS[group]]].mean(1)
+    opposites = [ARKIT_INDEX[name] for name in OPPOSITES.get(group, ())]
+    return np.asarray(signal - values[:, opposites].mean(1) if opposites else signal)
 
 
 def same_person_share(distances: Array) -> float:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mien.generator.haircolours import HairColours
+from mien.generator.hairtables import HairTables
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
 from mien.generator.volume import SOFTNESS
@@ -43,6 +44,8 @@ class HairShell:
     vertices_head: Float[Tensor, "grid 3"]
     colours: HairColours | None = None
     """Table that spares the decoder, see `tabulate_hair`."""
+    tables: HairTables | None = None
+    """What the compiled march needs, see `make_hair_tables`; without it the plain one is taken."""
 
     def posed_vertices(self, head: PosedHead) -> Float[Tensor, "grid 3"]:
         """Its vertices where the head has moved them."""

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mien.core.camera import Camera
 from mien.generator.decoder import Decoded
+from mien.generator.fasthair import march_hair
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
 from mien.generator.posed import HairShell, PosedHead, make_hair_shell, outer_height, pose_head
@@ -23,7 +24,7 @@ from mien.generator.shellmarch import FAR, UNSEEN, HairTrace, PixelSurfaces, mar
 from mien.generator.volume import Field, MarchConfig, march
 from mien.morphable import chart
 from mien.morphable.raster import RayScene, interpolate, interpolate_corners
-from mien.morphable.zbuffer import PixelScene
+from mien.morphable.zbuffer import CompiledPixelScene, pixel_scene
 
 NEAR: Final = 2.1
 EDGE_ALPHA: Final = 0.1
@@ -150,7 +151,7 @@ def _render_rays(
         body = RayScene(head.vertices, head.model.faces_np).cast(origins.numpy(), directions.numpy())
     else:
         vertices = torch.from_numpy(head.vertices)
-        scene = PixelScene(vertices, head.model.faces, camera, height_px, width_px, pixels=keep)
+        scene = pixel_scene(vertices, head.model.faces, camera, height_px, width_px, pixels=keep)
         body = scene.first_hits().of(keep.numpy())
     coords = torch.from_numpy(interpolate_corners(head.model.canonical_corners.numpy(), body)).float()
     depth, hit = torch.from_numpy(body.depth), torch.from_numpy(body.hit)
@@ -158,6 +159,10 @@ def _render_rays(
     if path == "reference":
         config = march_config or MarchConfig()
         hair = _march_all(generator, planes, head, origins, directions, depth, config)
+    elif shell is not None and shell.tables is not None:
+        faces = torch.from_numpy(shell.shell.faces).long()
+        hull = CompiledPixelScene(shell.posed_vertices(head), faces, camera, height_px, width_px, pixels=keep)
+        hair = march_hair(shell.tables, hull, head, keep, camera.position, directions, depth)
     elif shell is not None:
         surfaces = PixelSurfaces(shell, head, camera, height_px, width_px, keep)
         hair = march_shell(generator, planes, head, origins, directions, depth, surfaces, shell.colours)

@@ -19,7 +19,7 @@ from mien.generator.posed import HairShell, PosedHead, hair_coordinates
 from mien.generator.volume import MISSED, density, quadrature, stratified
 from mien.morphable import chart
 from mien.morphable.raster import RayScene
-from mien.morphable.zbuffer import PixelScene
+from mien.morphable.zbuffer import pixel_scene
 
 FAR: Final = 3.3
 INTERVAL: Final = 0.045  # EG3D units behind the shell that are looked at per round
@@ -62,7 +62,7 @@ class PixelSurfaces:
         self, shell: HairShell, head: PosedHead, camera: Camera, height_px: int, width_px: int, kept: Tensor
     ) -> None:
         faces = torch.from_numpy(shell.shell.faces).long()
-        self._scene = PixelScene(shell.posed_vertices(head), faces, camera, height_px, width_px, pixels=kept)
+        self._scene = pixel_scene(shell.posed_vertices(head), faces, camera, height_px, width_px, pixels=kept)
         self._kept = kept
 
     def after(self, rays: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,16 +3,21 @@
 The ray r (camera axes, z = 1) of a pixel meets a triangle (a, b, c) at r / sum(w), where
 w = (b x c, c x a, a x b) r / det(a, b, c). The shares of w are barycentric coordinates, and w is affine in
 the pixel's column and row (Olano and Greer 1997, Triangle scan conversion using 2D homogeneous coordinates).
+
+`PixelScene` is the plain way, `CompiledPixelScene` the same in compiled loops; `pixel_scene` takes it if it
+can.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mien.core.camera import Camera
+from mien.core.compiled import has_numba
 from mien.morphable.raster import MISS_DEPTH, Hits
 
 NEAREST: Final = 0.05
@@ -180,3 +185,79 @@ def _ray_lengths(pixel_ray: Tensor, height_px: int, width_px: int) -> Float[Tens
     row, column = torch.meshgrid(torch.arange(height_px), torch.arange(width_px), indexing="ij")
     x, y = (m[0] * column + m[1] * row + m[2] for m in pixel_ray[:2])
     return torch.sqrt(x * x + y * y + 1).float().flatten()
+
+
+class CompiledPixelScene:
+    """`PixelScene` in compiled loops; needs numba. A pixel's fragments stand together, in no order."""
+
+    def __init__(
+        self,
+        vertices: Float[Tensor, "vertex 3"],
+        faces: Int[Tensor, "face 3"],
+        camera: Camera,
+        height_px: int,
+        width_px: int,
+        *,
+        pixels: Int[Tensor, " kept"] | None = None,
+    ) -> None:
+        from mien.morphable.kernels.scan import scan, weights_of
+
+        self.size = height_px, width_px
+        pixel_ray = _ray_of_pixel(camera, height_px, width_px)
+        xyz = (vertices.double() - camera.position.double()) @ camera.R_world_camera.double()
+        px = ((xyz / xyz[:, 2:].clamp(min=NEAREST)) @ torch.linalg.inv(pixel_ray).T)[:, :2].contiguous()
+        count = height_px * width_px
+        wanted = np.zeros(0, np.bool_)
+        if pixels is not None and len(pixels) < count:
+            wanted = np.zeros(count, np.bool_)
+            wanted[pixels.numpy()] = True
+        corners, ray = faces.numpy(), pixel_ray.numpy()
+        self.weights = np.empty((len(corners), 3, 3))
+        self.away = np.empty(len(corners), np.bool_)
+        weights_of(xyz.numpy(), corners, ray, NEAREST, self.weights, self.away)
+        picture = px.numpy(), corners, self.weights, ray, width_px, height_px, wanted, EDGE_PX
+        self.offset = np.zeros(count + 1, np.int64)
+        """[P + 1] where each pixel's fragments begin."""
+        scan(*picture, self.offset[1:], np.zeros(0, np.int32), np.zeros(0, np.float32))
+        np.cumsum(self.offset, out=self.offset)
+        self.face, self.distance = (np.empty(self.offset[-1], kind) for kind in (np.int32, np.float32))
+        if len(self.face):
+            scan(*picture, self.offset[:-1].copy(), self.face, self.distance)
+
+    def first_hits(self) -> Hits:
+        """First hits of the rays of all pixels."""
+        from mien.morphable.kernels.scan import barycentric_of
+
+        pixels = np.arange(len(self.offset) - 1)
+        face, depth = self._nearest(pixels, np.full(len(pixels), -np.inf, np.float32))
+        barycentric = np.empty((len(pixels), 3), np.float32)
+        barycentric_of(pixels, face, self.weights, self.size[1], barycentric)
+        return Hits(face, barycentric, depth)
+
+    def next_surface(
+        self, pixels: Int[Tensor, " active"], start: Float[Tensor, " active"]
+    ) -> tuple[Float[Tensor, " active"], Bool[Tensor, " active"]]:
+        """See `PixelScene.next_surface`."""
+        face, distance = self._nearest(pixels.numpy(), start.numpy())
+        return torch.from_numpy(distance), torch.from_numpy((face >= 0) & self.away[face])
+
+    def _nearest(self, pixels: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        from mien.morphable.kernels.scan import nearest_fragments
+
+        face, distance = np.empty(len(pixels), np.int32), np.full(len(pixels), MISS_DEPTH, np.float32)
+        nearest_fragments(pixels, after, self.offset, self.face, self.distance, face, distance)
+        return face, distance
+
+
+def pixel_scene(
+    vertices: Float[Tensor, "vertex 3"],
+    faces: Int[Tensor, "face 3"],
+    camera: Camera,
+    height_px: int,
+    width_px: int,
+    *,
+    pixels: Int[Tensor, " kept"] | None = None,
+) -> PixelScene | CompiledPixelScene:
+    """The fastest scene that there is here."""
+    scene = CompiledPixelScene if has_numba() else PixelScene
+    return scene(vertices, faces, camera, height_px, width_px, pixels=pixels)

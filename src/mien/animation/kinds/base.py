@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mien.animation.calibrate import calibrated_motion, measure_response
+from mien.animation.calibrate import measure_response, translation_of
 from mien.animation.drive import Canvas, Puppet, crop_canvas, make_puppet, photo_canvas, render_bust
-from mien.animation.feedback import correct_pose
+from mien.animation.feedback import correct_motion
 from mien.animation.frames import driven_frames, job_key
 from mien.animation.kinds.facts import described_crop, strongest
 from mien.animation.kinds.interface import Report, Tools
@@ -22,6 +22,7 @@ from mien.animation.plate import make_plates
 from mien.animation.response import ExpressionResponse
 from mien.animation.retarget import DrivenMotion, Retargeting
 from mien.animation.sheet import avatar_sheet
+from mien.animation.translate import Translation
 from mien.animation.turntable import AvatarSitter
 from mien.animation.viewer import FittedFace, Seen
 from mien.core.assets import asset_path, sha256_of_file
@@ -54,11 +55,15 @@ class BaseStage:
         return int(height), int(width)
 
     def drive(self, motion: Motion, retargeting: Retargeting, *, calibrated: bool) -> DrivenMotion:
-        """Translated by the avatar's response, and its pose corrected by what is seen on some frames."""
-        driven = drive_avatar(self.puppet.avatar, motion, retargeting, calibrated=calibrated)
-        if not (calibrated and retargeting.use_pose and retargeting.pose_mode == "relative"):
+        """Translated by the avatar's response, and corrected by what is seen on some frames."""
+        carried = carry_to_avatar(self.puppet.avatar, motion, retargeting, calibrated=calibrated)
+        translation = carried if isinstance(carried, Translation) else None
+        driven = carried.motion() if isinstance(carried, Translation) else carried
+        with_pose = retargeting.use_pose and retargeting.pose_mode == "relative"
+        if not calibrated or (translation is None and not with_pose):
             return driven
-        return correct_pose(driven, partial(driven_frames, self.puppet, self.canvas))
+        draw = partial(driven_frames, self.puppet, self.canvas)
+        return correct_motion(driven, draw, translation=translation, with_pose=with_pose)
 
     def key(self, driven: DrivenMotion) -> str:
         """Hash of all that the frames depend on."""
@@ -90,11 +95,19 @@ class BaseViewer:
 def drive_avatar(
     avatar: Avatar, motion: Motion, retargeting: Retargeting, *, calibrated: bool = True
 ) -> DrivenMotion:
-    """What to send to an avatar so that it shows the motion."""
+    """What to send to an avatar so that it shows the motion, as far as its response tells."""
+    carried = carry_to_avatar(avatar, motion, retargeting, calibrated=calibrated)
+    return carried if isinstance(carried, DrivenMotion) else carried.motion()
+
+
+def carry_to_avatar(
+    avatar: Avatar, motion: Motion, retargeting: Retargeting, *, calibrated: bool = True
+) -> DrivenMotion | Translation:
+    """See `translation_of`; without calibration the motion is only carried."""
     response = None
     if calibrated:
         response = ExpressionResponse(avatar.response_values.numpy(), avatar.response_crosstalk.numpy())
-    return calibrated_motion(
+    return translation_of(
         motion,
         response,
         R_camera_head_source=avatar.fit.R_camera_head.numpy(),

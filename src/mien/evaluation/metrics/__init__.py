@@ -13,6 +13,7 @@
 | `warping` | warping error of neighbouring frames |
 | `jitter` | landmark jitter and jerk |
 | `sharpness` | variance of the Laplacian |
+| `face_sharpness` | the same of a face in a frame against its photo, at equal size |
 | `bootstrap` | intervals over clips |
 
 All take arrays and give numbers; none looks for a face by itself.

@@ -1,0 +1,114 @@
+"""What an avatar is asked to show, and what must be sent so that a tracker sees it there."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float32
+from numpy.typing import NDArray
+
+from mien.animation.face_regions import GAZE_ACROSS, GAZE_ALONG
+from mien.animation.response import ExpressionResponse
+from mien.animation.retarget import DrivenMotion
+from mien.core.arkit import ARKIT_INDEX, ARKIT_NAMES
+
+ANCHOR: Final = np.select(
+    [
+        np.char.startswith(ARKIT_NAMES, "eyeBlink"),
+        np.char.startswith(ARKIT_NAMES, "eye"),
+        np.isin(ARKIT_NAMES, ["mouthPucker", "mouthFunnel"]),
+    ],
+    [0.1, 0.2, 0.3],
+    0.12,
+)
+"""[52] how much the avatar is asked for what the driver shows rather than for what would be measured: most
+for eyes, of which a tracker sees least, and for rounded lips, which it hardly sees on some faces."""
+LEAST_OPENING: Final = 0.1
+"""jawOpen below which lips need not close over it."""
+WEIGHT: Final = np.select(
+    [
+        np.char.startswith(ARKIT_NAMES, "eyeBlink"),
+        np.char.startswith(ARKIT_NAMES, "eyeSquint"),
+        np.array(ARKIT_NAMES) == "jawOpen",
+        np.char.startswith(ARKIT_NAMES, "mouthSmile"),
+    ],
+    [3.0, 0.3, 4.0, 1.5],
+    1.0,
+)
+"""[52] lids, jaw and smile are what people look at: lids are not closed for the sake of a driver's constant
+squint, nor is a jaw held back because its opening is also seen as lips drawn down."""
+
+
+def _group(name: str) -> str:
+    return next(
+        (start for start in ("eyeBlink", "eyeLook", "eye", "brow", "jawOpen") if name.startswith(start)),
+        "mouth",
+    )
+
+
+_GROUPS: Final = np.array([_group(name) for name in ARKIT_NAMES])
+ANSWERS: Final = _GROUPS[:, None] == _GROUPS
+"""[52, 52] what is sent (row) is only changed for the sake of what is measured (column) of the same group:
+eyes are not shut because a shut eye also looks less to the side, nor is a jaw held back for the lower lip."""
+HIGHEST: Final = np.where(np.char.startswith(ARKIT_NAMES, "brow"), 1.4, 1.0)
+"""[52] brows may be sent beyond what they are at their utmost on the average head, of which a tracker sees
+about half."""
+
+
+@dataclass(frozen=True, eq=False)
+class Translation:
+    """A motion carried to an avatar, and what a tracker should see of it."""
+
+    plain: DrivenMotion
+    """Counted from the source's own coefficients: what is sent stays near it."""
+    wanted: Float32[np.ndarray, "frame 52"]
+    """What is to be measured: counted from what is measured of the source."""
+    response: ExpressionResponse
+    kept: NDArray[np.bool_]
+    """[52] coefficients that are the source's own."""
+
+    def motion(self) -> DrivenMotion:
+        """The motion as the response alone translates it."""
+        return replace(self.plain, expression=self.sent())
+
+    def sent(self, bias: NDArray[np.floating] | float = 0.0) -> Float32[np.ndarray, "frame 52"]:
+        """Coefficients to send where more is measured, by `bias` [T, 52], than the response predicts."""
+        shown = self.plain.expression
+        target = np.clip(self.wanted - bias, 0.0, 1.0)
+        sent = self.response.apply(
+            target, near=shown, anchor=ANCHOR, weight=WEIGHT, answers=ANSWERS, highest=HIGHEST
+        )
+        return np.where(self.kept, shown, sealed(conjugate(sent, shown), shown))
+
+
+def conjugate(
+    sent: Float32[np.ndarray, "frame 52"], shown: Float32[np.ndarray, "frame 52"]
+) -> Float32[np.ndarray, "frame 52"]:
+    """What is sent, with both eyes turned alike from where the driver's look.
+
+    In a turned face a tracker sees the two eyes differently and sees less of the far one; corrected one by
+    one, they would squint.
+    """
+    result = sent.copy()
+    for one, other in (GAZE_ACROSS, GAZE_ALONG):
+        net = shown[:, one] - shown[:, other]
+        net = net + (sent[:, one] - sent[:, other] - net).mean(1, keepdims=True)
+        both = np.minimum(shown[:, one], shown[:, other])
+        result[:, one] = np.clip(both + np.maximum(net, 0.0), 0.0, 1.0)
+        result[:, other] = np.clip(both + np.maximum(-net, 0.0), 0.0, 1.0)
+    return result
+
+
+def sealed(
+    sent: Float32[np.ndarray, "frame 52"], shown: Float32[np.ndarray, "frame 52"]
+) -> Float32[np.ndarray, "frame 52"]:
+    """What is sent, with lips that close as large a part of the jaw's opening as the driver's do.
+
+    Of pursed and pressed lips a tracker sees other numbers than of lips that close over an open jaw, and the
+    two are easily traded for each other; then teeth show through.
+    """
+    jaw, close = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
+    share = np.minimum(shown[:, close] / np.maximum(shown[:, jaw], LEAST_OPENING), 1.0)
+    result = sent.copy()
+    result[:, close] = np.maximum(sent[:, close], share * sent[:, jaw])
+    return result

@@ -1,0 +1,1 @@
+"""Compiled loops of mien-base's renderer. Imported only where numba is."""

@@ -1,0 +1,125 @@
+"""Carrying single points back to the planes: `HeadMotion.invert_rigid_first`, `Carrier.to_planes`."""
+
+# mypy: disable-error-code="no-untyped-def"
+import math
+from typing import no_type_check
+
+from numba import njit
+
+from mien.morphable import chart
+from mien.morphable.model import NECK_LENGTH
+
+_SCALE = chart.FACE_GAIN * chart.FACE_WIDTH * math.sqrt(math.pi / 2)
+_WIDTH = chart.FACE_WIDTH * math.sqrt(2)
+_LOW, _HIGH = chart._LOW, chart._HIGH
+V_LOW, V_HIGH = chart.V_BODY
+AXIS_Z, CENTRE_Y, ARC_RADIUS = chart.AXIS_Z, chart.CENTRE_Y, chart.ARC_RADIUS
+FACE_S, STRETCH = chart.FACE_S, chart.AZIMUTH_STRETCH
+LOWEST, HIGHEST = chart.HEIGHT_RANGE
+
+
+@njit(inline="always", fastmath=True)
+@no_type_check
+def corners_of(x, size):
+    """First texel, second texel and share of the second at x in [-1, 1]; clamped at the ends."""
+    place = min(max(((x + 1) * size - 1) / 2, 0.0), size - 1.0)
+    first = int(place)
+    return first, min(first + 1, size - 1), place - first
+
+
+@njit(inline="always", fastmath=True)
+@no_type_check
+def wrapped_u(u, width):
+    """u of any turn as the x of a table with a column of the other end on each side."""
+    return (u - 2 * math.floor((u + 1) / 2)) * (width - 2) / width
+
+
+@njit(inline="always", fastmath=True)
+@no_type_check
+def capsule(x, y, z):
+    """`chart.capsule` and `chart.chart_uv`: u, v and radius."""
+    dz, dy = z - AXIS_Z, y - CENTRE_Y
+    rho = math.sqrt(x * x + dz * dz + 1e-12)
+    up = max(dy, 0.0)
+    arc = min(dy, 0.0)
+    if up > 0:
+        arc += ARC_RADIUS * math.atan2(up, rho)
+    theta = math.atan2(x, dz)
+    u = (theta + STRETCH * math.sin(theta)) / math.pi
+    unit = (arc + _SCALE * math.erf((arc - FACE_S) / _WIDTH) - _LOW) / (_HIGH - _LOW)
+    return u, V_LOW + (V_HIGH - V_LOW) * unit, math.sqrt(rho * rho + up * up)
+
+
+@njit(inline="always", fastmath=True)
+@no_type_check
+def _blended(px, py, pz, y, motion):
+    t = min(max((y - (motion[10] - NECK_LENGTH)) / NECK_LENGTH, 0.0), 1.0)
+    weight = t * t * t * (t * (6 * t - 15) + 10)
+    lx = px - motion[0] - weight * motion[3]
+    ly = py - motion[1] - weight * motion[4]
+    lz = pz - motion[2] - weight * motion[5]
+    turn = -weight * motion[9]
+    cos, sin = math.cos(turn), math.sin(turn)
+    ax, ay, az = motion[6], motion[7], motion[8]
+    along = (lx * ax + ly * ay + lz * az) * (1 - cos)
+    return (
+        lx * cos + (ay * lz - az * ly) * sin + ax * along + motion[0],
+        ly * cos + (az * lx - ax * lz) * sin + ay * along + motion[1],
+        lz * cos + (ax * ly - ay * lx) * sin + az * along + motion[2],
+    )
+
+
+@njit(inline="always", fastmath=True)
+@no_type_check
+def at_rest(px, py, pz, motion, steps):
+    """`HeadMotion.invert_rigid_first` of one point.
+
+    motion: joint [0:3], translation [3:6], axis [6:9], angle [9], chin's y [10], R [11:20] row by row.
+    """
+    dx = px - motion[0] - motion[3]
+    dy = py - motion[1] - motion[4]
+    dz = pz - motion[2] - motion[5]
+    x = dx * motion[11] + dy * motion[14] + dz * motion[17] + motion[0]
+    y = dx * motion[12] + dy * motion[15] + dz * motion[18] + motion[1]
+    z = dx * motion[13] + dy * motion[16] + dz * motion[19] + motion[2]
+    if y < motion[10]:
+        x, y, z = _blended(px, py, pz, py, motion)
+        for _ in range(steps):
+            x, y, z = _blended(px, py, pz, y, motion)
+    return x, y, z
+
+
+@njit(inline="always", fastmath=True)
+@no_type_check
+def _mixed(table, j, j2, i, i2, a, b, c, d, k):
+    return a * table[j, i, k] + b * table[j, i2, k] + c * table[j2, i, k] + d * table[j2, i2, k]
+
+
+@njit(inline="always", fastmath=True)
+@no_type_check
+def plane_coordinates(x, y, z, displacement, radius, steps):
+    """`Carrier.to_planes` of one point: u, v, height's coordinate.
+
+    displacement: [v, u + 2, 3] and radius: [v, u + 2, 1], both with a column of the other end on each side.
+    """
+    cx, cy, cz = x, y, z
+    for _ in range(steps):
+        u, v, _ = capsule(cx, cy, cz)
+        i, i2, s = corners_of(wrapped_u(u, displacement.shape[1]), displacement.shape[1])
+        j, j2, t = corners_of(v, displacement.shape[0])
+        a, b, c, d = (1 - t) * (1 - s), (1 - t) * s, t * (1 - s), t * s
+        one, two, three, four = (
+            displacement[j, i],
+            displacement[j, i2],
+            displacement[j2, i],
+            displacement[j2, i2],
+        )
+        cx = x - (a * one[0] + b * two[0] + c * three[0] + d * four[0])
+        cy = y - (a * one[1] + b * two[1] + c * three[1] + d * four[1])
+        cz = z - (a * one[2] + b * two[2] + c * three[2] + d * four[2])
+    u, v, r = capsule(cx, cy, cz)
+    i, i2, s = corners_of(wrapped_u(u, radius.shape[1]), radius.shape[1])
+    j, j2, t = corners_of(v, radius.shape[0])
+    a, b, c, d = (1 - t) * (1 - s), (1 - t) * s, t * (1 - s), t * s
+    body = _mixed(radius, j, j2, i, i2, a, b, c, d, 0)
+    return u, v, 2 * (r - body - LOWEST) / (HIGHEST - LOWEST) - 1

@@ -1,0 +1,103 @@
+"""What is sent to an avatar: gaze, and which coefficients answer for which."""
+
+import numpy as np
+import pytest
+from tests.animation.test_retarget import make_motion
+
+from mien.animation.openings import own_gaze, resting_gaze
+from mien.animation.response import ExpressionResponse
+from mien.animation.retarget import Retargeting, retarget
+from mien.animation.translate import ANSWERS, HIGHEST, Translation, conjugate
+from mien.core.arkit import ARKIT_INDEX
+
+COUNT = 12
+UP, DOWN, OUT, IN = (
+    [ARKIT_INDEX[f"eyeLook{way}{side}"] for side in ("Left", "Right")] for way in ("Up", "Down", "Out", "In")
+)
+BLINK, JAW, BROW = (ARKIT_INDEX[n] for n in ("eyeBlinkLeft", "jawOpen", "browInnerUp"))
+
+
+def still_head(coefficients: np.ndarray):  # type: ignore[no-untyped-def]
+    count = len(coefficients)
+    return make_motion(coefficients, np.tile(np.eye(3), (count, 1, 1)), np.tile([0.0, 0.0, -1.0], (count, 1)))
+
+
+def test_both_eyes_turn_alike() -> None:
+    random = np.random.default_rng(0)
+    sent, shown = (random.uniform(0.2, 0.5, (COUNT, 52)).astype(np.float32) for _ in range(2))
+    result = conjugate(sent, shown)
+
+    def leftwards(c: np.ndarray) -> np.ndarray:
+        return np.stack([c[:, OUT[0]] - c[:, IN[0]], c[:, IN[1]] - c[:, OUT[1]]], 1)
+
+    turn = leftwards(result) - leftwards(shown)
+    np.testing.assert_allclose(turn[:, 0], turn[:, 1], atol=1e-6)
+    np.testing.assert_allclose(turn[:, 0], (leftwards(sent) - leftwards(shown)).mean(1), atol=1e-6)
+    np.testing.assert_allclose(conjugate(result, shown), result, atol=1e-6)
+    np.testing.assert_allclose(conjugate(shown, shown), shown, atol=1e-6)
+    others = np.setdiff1d(np.arange(52), [*UP, *DOWN, *OUT, *IN])
+    np.testing.assert_array_equal(result[:, others], sent[:, others])
+
+
+def test_a_driver_who_looks_down_at_the_camera_looks_into_the_sources() -> None:
+    coefficients = np.zeros((COUNT, 52))
+    coefficients[:, DOWN] = 0.4
+    coefficients[3, DOWN], coefficients[3, UP] = 0.0, 0.2
+    source = np.zeros(52)
+    source[UP] = 0.1
+    assert resting_gaze(still_head(coefficients)) == pytest.approx(-0.4)
+    turned = own_gaze(coefficients, -0.4, source)
+    np.testing.assert_allclose(turned[0, UP], 0.1, atol=1e-9)
+    np.testing.assert_allclose(turned[0, DOWN], 0, atol=1e-9)
+    np.testing.assert_allclose(turned[3, UP], 0.7, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("pose_mode", "own", "down"), [("relative", True, 0), ("relative", False, 0.4), ("absolute", True, 0.4)]
+)
+def test_gaze_is_counted_from_rest_where_the_head_is(pose_mode: str, own: bool, down: float) -> None:
+    coefficients = np.zeros((COUNT, 52))
+    coefficients[:, DOWN] = 0.4
+    options = Retargeting(pose_mode=pose_mode, own_gaze=own)  # type: ignore[arg-type]
+    driven = retarget(
+        still_head(coefficients),
+        R_camera_head_source=np.eye(3),
+        expression_source=np.zeros(52),
+        options=options,
+    )
+    np.testing.assert_allclose(driven.expression[:, DOWN], down, atol=1e-6)
+
+
+def test_no_eye_is_shut_for_the_sake_of_another_number() -> None:
+    """A shut eye is also measured as looking less to the side, of which this avatar shows too much."""
+    crosstalk = np.zeros((52, 52))
+    crosstalk[BLINK, OUT[0]] = -0.8
+    values = ExpressionResponse.identity().values.copy()
+    values[OUT[0]] = 0.7 + 0.1 * values[OUT[0]]
+    response = ExpressionResponse(values, crosstalk)
+    wanted = np.zeros((1, 52), np.float32)
+    free, held = (
+        response.apply(wanted, anchor=0.1, weight=1.0, answers=answers)[0, BLINK]
+        for answers in (None, ANSWERS)
+    )
+    assert free > 0.2
+    assert held == pytest.approx(0, abs=1e-3)
+
+
+def test_groups_are_symmetric_and_hold_every_coefficient_itself() -> None:
+    assert np.array_equal(ANSWERS, ANSWERS.T)
+    assert ANSWERS.diagonal().all()
+    assert not ANSWERS[BLINK, JAW]
+    assert not ANSWERS[BROW, JAW]
+
+
+def test_brows_that_show_little_are_sent_beyond_one_but_no_farther_than_allowed() -> None:
+    values = ExpressionResponse.identity().values.copy()
+    values[[BROW, JAW]] *= 0.4
+    response = ExpressionResponse(values, np.zeros((52, 52)))
+    shown = np.zeros((COUNT, 52))
+    shown[:, [BROW, JAW]] = 0.9
+    driven = retarget(still_head(shown), R_camera_head_source=np.eye(3), expression_source=np.zeros(52))
+    sent = Translation(driven, driven.expression, response, np.zeros(52, bool)).sent()
+    assert 1.2 < sent[0, BROW] <= HIGHEST[BROW]
+    assert sent[:, JAW].max() <= 1
