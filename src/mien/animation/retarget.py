@@ -113,7 +113,7 @@ class DrivenMotion:
     time_s: NDArray[np.float64]
     """[T] as in the driver."""
     expression: NDArray[np.float32]
-    """[T, 52] in [0, 1], in the order of ARKIT_NAMES."""
+    """[T, 52] in the order of ARKIT_NAMES, in [0, 1]; brows up to 1.4 where an avatar's brows show little."""
     R_camera_head: NDArray[np.float32]
     """[T, 3, 3] head axes to camera axes (x right, y up, z towards the viewer)."""
     translation_offset: NDArray[np.float32]
