@@ -23,7 +23,9 @@ from mien.apps.options import (
     device_option,
     effort_option,
     face_option,
+    manifest_option,
     model_option,
+    resume_option,
     seed_option,
 )
 
@@ -35,6 +37,7 @@ class AnimateCommand(GroupedCommand):
         "Driver": ("drive", "edits", "driver_face", "driver_fps", "seconds", "frames", "smoothing"),
         "From the driver to the photo": RETARGET_NAMES,
         "Photo and picture": ("output", "crop_px", "face", "model", "effort"),
+        "Long clips": ("resume", "manifest"),
     }
 
 
@@ -51,6 +54,8 @@ class AnimateCommand(GroupedCommand):
 @retarget_options
 @crop_option
 @face_option
+@resume_option
+@manifest_option
 @model_option
 @effort_option
 @device_option
@@ -58,7 +63,8 @@ class AnimateCommand(GroupedCommand):
 def command(
     source: Path, drive: str | None, output: Path, edits: tuple[str, ...], driver_face: str,
     driver_fps: str | None, seconds: float, frames: int | None, smoothing: float, crop_px: int | None,
-    face: str, model: Path | None, effort: str, device: DeviceChoice, seed: int, **carried: Any,
+    face: str, resume: bool | None, manifest: Path | None, model: Path | None, effort: str,
+    device: DeviceChoice, seed: int, **carried: Any,
 ) -> None:  # fmt: skip
     """Make the person of SOURCE (a photo, or an avatar made by `mien invert`) move like a driver.
 
@@ -68,10 +74,12 @@ def command(
 
     from mien.animation.drivers import read_driver
     from mien.animation.smoothing import Smoothing
-    from mien.apps.stages import stage_bar
+    from mien.apps.stages import said, stage_bar
+    from mien.core.work import KeptWork
     from mien.pipeline import (
         AnimateOptions,
         animate,
+        check_manifest,
         check_video,
         forget_inversion,
         kept_folder,
@@ -82,21 +90,30 @@ def command(
     if drive is None and not edits:
         raise click.UsageError("Missing option '--drive' or '--edit'.")
     check_video(output, source, *input_files(drive), model=model)
+    check_manifest(manifest, output, source, *input_files(drive))
     on_top, read = parsed_edits(edits), reading(driver_face, driver_fps, seconds, frames)
     how = retargeting(edits=on_top, **carried)
     opened = read_source(source)
-    if drive is None:
-        motion, how = on_top.motion(), replace(how, use_pose=False, use_expression=False)
-    else:  # before the work, as it may be wrong
-        motion = read_driver(drive, show_progress=True, options=read)
-    with stage_bar("inverting") as report:
-        made = avatar_options(face=face, head_only=crop_px is not None, model=model, effort=effort, seed=seed)
-        avatar = to_avatar(opened, made, report=report, kept=kept_folder(output))
-    options = AnimateOptions(
-        retargeting=how, smoothing=Smoothing(strength=smoothing), crop_px=crop_px, driver_face=driver_face,
-        device=device,
-    )  # fmt: skip
-    files = [path for path in input_files(drive) if path.is_file()]
-    driven = animate(avatar, motion, output, options, sound=files[0] if files else None, model=model)
+    if resume is False:
+        forget_inversion(output)
+    with KeptWork(output, resume=resume, say=said) as kept:
+        if drive is None:
+            motion, how = on_top.motion(), replace(how, use_pose=False, use_expression=False)
+        else:  # before the work, as it may be wrong
+            motion = read_driver(drive, show_progress=True, options=read, kept=kept)
+        with stage_bar("inverting") as report:
+            made = avatar_options(
+                face=face, head_only=crop_px is not None, model=model, effort=effort, seed=seed
+            )
+            avatar = to_avatar(opened, made, report=report, kept=kept_folder(output))
+        options = AnimateOptions(
+            retargeting=how, smoothing=Smoothing(strength=smoothing), crop_px=crop_px,
+            driver_face=driver_face, device=device,
+        )  # fmt: skip
+        files = [path for path in input_files(drive) if path.is_file()]
+        driven = animate(
+            avatar, motion, output, options, sound=files[0] if files else None, model=model, kept=kept,
+            manifest=manifest,
+        )  # fmt: skip
     forget_inversion(output)
     click.echo(f"{output}: {len(driven)} frames at {float(driven.fps):g} frames/s")
