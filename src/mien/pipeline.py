@@ -3,7 +3,7 @@
 What depends on the generator that a person lives in is in `mien.animation.kinds`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from mien.animation.kinds import AnyAvatar, kind_for, kind_of, read_avatar
 from mien.animation.kinds.interface import Report, Tools
 from mien.animation.kinds.photo import AvatarOptions
 from mien.animation.motion import Motion
+from mien.animation.paste.cast import Role, photo_scene
 from mien.animation.performance import Direction, Performance, kept_driven, settings, write_scene
+from mien.animation.resample import resampled
 from mien.animation.retarget import DrivenMotion, Retargeting
 from mien.animation.smoothing import Smoothing
 from mien.animation.turntable import TurnConfig, mesh_sheet, write_turn
@@ -136,6 +138,35 @@ def animate(
         if manifest is not None:
             work.write_manifest(manifest)
     return driven
+
+
+def animate_in_photo(
+    photo: Photo, cast: Sequence[tuple[AnyAvatar, Motion]], output: Path,
+    options: AnimateOptions | None = None, *, sound: Path | None = None, model: Path | None = None,
+    show_progress: bool = True, kept: KeptWork | None = None, manifest: Path | None = None,
+) -> Motion:  # fmt: skip
+    """Write a video of the whole photo, at its own size, in which the avatars' heads move.
+
+    All avatars are made of the photo. The video has the times of the first motion; a motion that is shorter
+    holds its last frame. Returns the first motion. Goes on when it was killed, as `animate`.
+    """
+    options = options or AnimateOptions()
+    check_output(output, suffixes=VIDEO_SUFFIXES)
+    first = cast[0][1]
+    with kept or KeptWork(output) as work:
+        roles = []
+        for number, (avatar, motion) in enumerate(cast):
+            stage = kind_of(avatar).stage(avatar, Tools(model, options.device), None)
+            in_time = resampled(motion, first.time_s, first.fps)
+            driven = kept_driven(stage, in_time, options.direction, work, name=f"motion-{number}")
+            roles.append(Role(avatar, stage, driven))
+        facts = {"photo": {"name": photo.name, "sha256": photo.sha256}, "settings": settings(options)}
+        audio = sound if sound is not None and is_video(sound) else None
+        scene = photo_scene(photo, roles)
+        write_scene(scene, output, work, facts, audio=audio, show_progress=show_progress)
+        if manifest is not None:
+            work.write_manifest(manifest)
+    return first
 
 
 def avatar_sitter(

@@ -33,7 +33,7 @@ class Direction:
 
     retargeting: Retargeting
     smoothing: Smoothing
-    calibrated: bool
+    calibrated: bool = True
 
 
 @runtime_checkable

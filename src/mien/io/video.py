@@ -27,6 +27,9 @@ from mien.io.images import MAX_MEGAPIXELS, is_image
 _WRITTEN_SUFFIXES: Final = (".mp4", ".m4v", ".mov", ".mkv")
 _MIN_TICKS_PER_S: Final = 10_000
 _MAX_TICKS_PER_S: Final = 1_000_000
+_REPEATABLE: Final = "mbtree=0"
+"""x264's macroblock tree reads memory that nobody wrote, for example at a width of 64, 480 or 910 pixels:
+the same pictures then give other bytes in every process."""
 _BT709: Final = 1  # the number of BT.709 in the standard's tables of primaries and of transfer curves
 
 
@@ -218,9 +221,8 @@ class VideoWriter:
         return self
 
     def _add_stream(self) -> VideoStream:
-        stream = self._container.add_stream(
-            "libx264", rate=self.fps, options={"crf": str(self._quality), "preset": "veryfast"}
-        )
+        options = {"crf": str(self._quality), "preset": "veryfast", "x264-params": _REPEATABLE}
+        stream = self._container.add_stream("libx264", rate=self.fps, options=options)
         stream.width, stream.height = self._size
         stream.pix_fmt = "yuv420p"
         stream.time_base = Fraction(1, self._ticks_per_s)
