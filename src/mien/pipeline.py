@@ -4,7 +4,7 @@ What depends on the generator that a person lives in is in `mien.animation.kinds
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,18 @@ def to_avatar(
     if not isinstance(source, Photo):
         return source
     return create_avatar(source, options, report=report or (lambda stage, share: None), kept=kept)
+
+
+def to_avatars(
+    source: AnyAvatar | Photo, faces: Sequence[str], options: AvatarOptions, *,
+    report: Report | None = None, kept: Path | None = None,
+) -> list[AnyAvatar]:  # fmt: skip
+    """The avatar itself, or those of the photo's faces."""
+    kepts = [kept if number == 0 or kept is None else kept / str(number) for number in range(len(faces))]
+    return [
+        to_avatar(source, replace(options, face=face), report=report, kept=folder)
+        for face, folder in zip(faces, kepts, strict=True)
+    ]
 
 
 def open_avatar(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from mien.animation.paste.scene import Actor, PhotoScene
 from mien.animation.paste.seam import Toning, toning
 from mien.animation.retarget import DrivenMotion, Retargeting
 from mien.core.errors import InputError
-from mien.io.images import Photo
+from mien.io.images import Photo, read_photo
 from mien.tracking.faces import FaceObservation, choose_face, find_faces
 
 PERSON: Final = (0.6, 0.9, 3.0)
@@ -50,6 +51,28 @@ def chosen_faces(photo: Photo, faces: Sequence[str]) -> list[str]:
                 "leave one out or choose another face."
             )
     return numbers
+
+
+def check_pasting(
+    source: AnyAvatar | Photo, into: Path | None, faces: Sequence[str]
+) -> tuple[Photo, list[str]]:
+    """The photo to paste into, and its faces by number; refuses, before any work, faces that are not there or
+    meant twice, and avatars without their photo."""
+    if isinstance(source, Photo):
+        return source, chosen_faces(source, faces)
+    photo_name = source.provenance.get("photo")
+    if len(faces) > 1:
+        raise InputError(
+            f"The source is an avatar of one face of {photo_name}, but {len(faces)} faces are to move; give "
+            "the photo as source."
+        )
+    if into is None:
+        raise InputError(
+            f"The source is an avatar, which does not hold the whole photo; give {photo_name} with --into."
+        )
+    photo = read_photo(into)
+    place_in_photo(source, photo)
+    return photo, list(faces)
 
 
 def _number(faces: Sequence[FaceObservation], face: FaceObservation) -> int:
