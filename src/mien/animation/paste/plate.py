@@ -17,8 +17,6 @@ CLOSED: Final = 0.012
 """Gaps in what was taken out are closed up to this size, in longer sides of the working picture."""
 FEATHER: Final = 0.008
 """Width of the soft seam between the in-painted background and the photo, inside what was taken out."""
-AROUND: Final = 0.5
-"""How far around the part the background is looked at, in sides of the part."""
 
 
 def removed_head(avatar: AnyAvatar) -> Float32[np.ndarray, "height width"]:
@@ -46,20 +44,9 @@ def photo_plate(
     """
     plate = rgb.copy()
     for avatar, placed in heads:
-        share = np.zeros(rgb.shape[:2], np.float32)
         x0, y0, x1, y1 = placed.box_px
-        share[y0:y1, x0:x1] = hidden_share(removed_head(avatar), placed)
-        rows, columns = _around(placed, rgb.shape)
-        hidden = np.maximum(people, share)[rows, columns]
-        filled = inpaint_background(rgb[rows, columns], hidden)
-        part, weight = plate[rows, columns], share[rows, columns][..., None]
-        plate[rows, columns] = np.round(part + weight * (filled.astype(np.float32) - part))
+        share = hidden_share(removed_head(avatar), placed)
+        filled = inpaint_background(rgb[y0:y1, x0:x1], np.maximum(people[y0:y1, x0:x1], share))
+        part = plate[y0:y1, x0:x1]
+        part[...] = np.round(part + share[..., None] * (filled.astype(np.float32) - part))
     return plate
-
-
-def _around(placed: Placed, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    x0, y0, x1, y1 = placed.box_px
-    more = round(AROUND * placed.size_px)
-    return slice(max(y0 - more, 0), min(y1 + more, shape[0])), slice(
-        max(x0 - more, 0), min(x1 + more, shape[1])
-    )

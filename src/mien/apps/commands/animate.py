@@ -74,7 +74,9 @@ def command(
     from dataclasses import replace
 
     from mien.animation.drivers import read_driver
+    from mien.animation.motion import Motion
     from mien.animation.paste.cast import check_pasting
+    from mien.animation.retarget import DrivenMotion
     from mien.animation.smoothing import Smoothing
     from mien.apps.stages import said, stage_bar
     from mien.core.work import KeptWork
@@ -130,20 +132,20 @@ def command(
         )  # fmt: skip
         sound = next((path for path in files[:1] if path.is_file()), None)
         if photo is None:
-            driven = animate(
+            shown: DrivenMotion | Motion = animate(
                 avatars[0], motions[0], output, options, sound=sound, model=model, kept=kept,
                 manifest=manifest,
             )  # fmt: skip
         else:
-            driven = animate_in_photo(
+            shown = first = animate_in_photo(
                 photo, list(zip(avatars, motions, strict=True)), output, options, sound=sound, model=model,
                 kept=kept, manifest=manifest,
             )  # fmt: skip
             for part, motion in list(zip(parts, motions, strict=True))[1:]:
-                if motion.duration_s < driven.duration_s - 0.5 / float(driven.fps):
+                if motion.duration_s < first.duration_s - 0.5 / float(first.fps):
                     said(
                         f"The driver of face {part.face} ends after {motion.duration_s:.1f} s of "
-                        f"{driven.duration_s:.1f} s; its last frame is held."
+                        f"{first.duration_s:.1f} s; its last frame is held."
                     )
     forget_inversion(output)
-    click.echo(f"{output}: {len(driven.time_s)} frames at {float(driven.fps):g} frames/s")
+    click.echo(f"{output}: {len(shown.time_s)} frames at {float(shown.fps):g} frames/s")
