@@ -2,8 +2,8 @@
 
     python benchmarks/resume.py AVATAR.mien CLIP.mp4 --kills 20
 
-writes benchmarks/results/resume.json. Every kill is a new job: begun, killed after a random share of the time that
-the unbroken run took, then resumed with the same command.
+writes benchmarks/results/resume.json. Every kill is a new job: begun, killed after a random share of the time
+that the unbroken run took, then resumed with the same command.
 """
 
 import hashlib
