@@ -100,7 +100,7 @@ def test_a_motion_at_other_times() -> None:
     assert resampled(motion, motion.time_s, motion.fps) is motion
     time_s = np.arange(60) / 30
     new = resampled(motion, time_s, Fraction(30))
-    assert (len(new), new.fps) == (60, 30)
+    assert (len(new), new.fps) == (60, Fraction(30))
     jaw = motion.coefficients.max(0).argmax()
     np.testing.assert_allclose(
         new.coefficients[:, jaw], np.interp(time_s, motion.time_s, motion.coefficients[:, jaw]), atol=1e-6
@@ -138,7 +138,7 @@ def stage(avatar: Avatar) -> BaseStage:
 
 def driven(avatar: Avatar, stage: BaseStage) -> DrivenMotion:
     """Still, then a turn."""
-    motion = motion_from_sliders({"fps": 2, "keyframes": [{"time_s": 0}, {"time_s": 0.5, "yaw_deg": 20}]})
+    motion = motion_from_sliders({"fps": 2, "keyframes": [{"time_s": 0}, {"time_s": 1.0, "yaw_deg": 30}]})
     how = Retargeting(use_expression=False)
     return stage.drive(motion, how, calibrated=False)
 
@@ -177,7 +177,7 @@ def test_at_its_own_size_it_is_the_usual_picture(
     scene = photo_scene(own, [Role(small, stage, sent)])
     (frame,), (layer,) = list(scene.frames([1])), list(scene.actors[0].layers([1]))
     assert layer is not None
-    assert scene.actors[0].placed.enlargement == (1, 1)
+    assert scene.actors[0].placed.enlargement == (1.0, 1.0)
     R, shift, expression = (
         torch.from_numpy(t[1]) for t in (sent.R_camera_head, sent.translation_offset, sent.expression)
     )

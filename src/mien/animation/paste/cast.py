@@ -12,7 +12,7 @@ from mien.animation.filling import usual_place
 from mien.animation.kinds import AnyAvatar
 from mien.animation.kinds.interface import Stage
 from mien.animation.motion import Motion
-from mien.animation.paste.place import Placed, hidden_share, place_in_photo
+from mien.animation.paste.place import Placed, place_in_photo
 from mien.animation.paste.plate import photo_plate
 from mien.animation.paste.scene import Actor, PhotoScene
 from mien.animation.paste.seam import Toning, toning
@@ -92,7 +92,7 @@ def photo_scene(photo: Photo, roles: Sequence[Role]) -> PhotoScene:
 
 
 def people_in(photo: Photo, heads: Sequence[tuple[AnyAvatar, Placed]]) -> Float32[np.ndarray, "height width"]:
-    """1 where somebody is: the mattes of those who play, and roughly everybody else."""
+    """1 where somebody is who does not play, roughly."""
     people = np.zeros(photo.rgb.shape[:2], np.float32)
     for face in find_faces(photo.rgb):
         x0, y0, x1, y1 = face.box_px
@@ -101,10 +101,6 @@ def people_in(photo: Photo, heads: Sequence[tuple[AnyAvatar, Placed]]) -> Float3
         if not own:
             rows = slice(max(int(y0 - above), 0), max(int(y1 + below), 0))
             people[rows, max(int(x0 - beside), 0) : max(int(x1 + beside), 0)] = 1
-    for avatar, place in heads:
-        x0, y0, x1, y1 = place.box_px
-        matte = hidden_share(avatar.alpha.numpy().astype(np.float32) / 255, place)
-        people[y0:y1, x0:x1] = np.maximum(people[y0:y1, x0:x1], matte)
     return people
 
 

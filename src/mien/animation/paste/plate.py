@@ -40,13 +40,19 @@ def photo_plate(
 ) -> UInt8[np.ndarray, "height width 3"]:  # fmt: skip
     """The photo without heads. Outside of what was taken out its pixels are exactly the photo's own.
 
-    `people` is 1 where somebody is: nothing of them is taken for background.
+    What comes free is filled from the background and from the person's own clothes, not from other people:
+    neither from other heads nor from where `people` is 1.
     """
     plate = rgb.copy()
-    for avatar, placed in heads:
+    for number, (avatar, placed) in enumerate(heads):
+        others = people.copy()
+        for other, place in (*heads[:number], *heads[number + 1 :]):
+            x0, y0, x1, y1 = place.box_px
+            matte = hidden_share(other.alpha.numpy().astype(np.float32) / 255, place)
+            others[y0:y1, x0:x1] = np.maximum(others[y0:y1, x0:x1], matte)
         x0, y0, x1, y1 = placed.box_px
         share = hidden_share(removed_head(avatar), placed)
-        filled = inpaint_background(rgb[y0:y1, x0:x1], np.maximum(people[y0:y1, x0:x1], share))
+        filled = inpaint_background(rgb[y0:y1, x0:x1], np.maximum(others[y0:y1, x0:x1], share))
         part = plate[y0:y1, x0:x1]
         part[...] = np.round(part + share[..., None] * (filled.astype(np.float32) - part))
     return plate
