@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from mien import pipeline
+from mien.animation import performance
 from mien.animation.kinds import base
 from mien.apps.cli import run
 from mien.core.assets import asset_path, sha256_of_file
 from mien.core.checkpoint import read_safetensors
 from mien.generator.model import MIEN_BASE
 from mien.inversion.avatar import Avatar, load_avatar, save_avatar
-from mien.io.frames import FrameStore
 from mien.io.images import read_photo
 from mien.io.video import VideoWriter
 from mien.pipeline import AvatarOptions, animate, create_avatar, describe, open_avatar
@@ -92,7 +91,7 @@ def test_a_killed_animation_goes_on_to_the_same_bytes(
     motion.write_text(
         '{"fps": 25, "keyframes": [{"time_s": 0}, {"time_s": 0.72, "jawOpen": 0.8, "yaw_deg": 12}]}'
     )
-    monkeypatch.setattr(pipeline, "FrameStore", partial(FrameStore, segment=5))
+    monkeypatch.setattr(performance, "SEGMENT", 5)
     go = partial(animate, avatar, motion, show_progress=False)
     count = len(go(tmp_path / "whole.mp4"))
     assert count == 18

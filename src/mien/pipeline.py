@@ -3,34 +3,33 @@
 What depends on the generator that a person lives in is in `mien.animation.kinds`.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from mien.animation.drivers import read_driver
 from mien.animation.kinds import AnyAvatar, kind_for, kind_of, read_avatar
 from mien.animation.kinds.interface import Report, Tools
 from mien.animation.kinds.photo import AvatarOptions
 from mien.animation.motion import Motion
+from mien.animation.paste.cast import Role, photo_scene
+from mien.animation.performance import Direction, Performance, kept_driven, settings, write_scene
+from mien.animation.resample import resampled
 from mien.animation.retarget import DrivenMotion, Retargeting
-from mien.animation.smoothing import Smoothing, smooth_motion
+from mien.animation.smoothing import Smoothing
 from mien.animation.turntable import TurnConfig, mesh_sheet, write_turn
 from mien.core.assets import asset_path
 from mien.core.atomic import check_output
 from mien.core.device import DeviceChoice
 from mien.core.errors import InputError
-from mien.core.progress import progress
+from mien.core.work import KeptWork
 from mien.generator.view import MeshConfig, Sitter
 from mien.inversion.eg3d.descent import forget
 from mien.inversion.invert import InversionConfig
-from mien.io.frames import FrameStore
 from mien.io.images import PICTURE_SUFFIXES, Photo, read_photo, write_image
 from mien.io.mesh import MESH_SUFFIXES, Mesh, read_mesh, write_mesh
-from mien.io.video import VideoWriter, is_video
+from mien.io.video import is_video
 
 AVATAR_SUFFIX = ".mien"
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
@@ -48,6 +47,11 @@ class AnimateOptions:
     """Send what makes a tracker measure the driver's coefficients and pose on the avatar (mien-base)."""
     driver_face: str = "largest"
     device: DeviceChoice = "auto"
+
+    @property
+    def direction(self) -> Direction:
+        """How the motion is carried over."""
+        return Direction(self.retargeting, self.smoothing, self.calibrated)
 
 
 def create_avatar(
@@ -91,6 +95,18 @@ def to_avatar(
     return create_avatar(source, options, report=report or (lambda stage, share: None), kept=kept)
 
 
+def to_avatars(
+    source: AnyAvatar | Photo, faces: Sequence[str], options: AvatarOptions, *,
+    report: Report | None = None, kept: Path | None = None,
+) -> list[AnyAvatar]:  # fmt: skip
+    """The avatar itself, or those of the photo's faces."""
+    kepts = [kept if number == 0 or kept is None else kept / str(number) for number in range(len(faces))]
+    return [
+        to_avatar(source, replace(options, face=face), report=report, kept=folder)
+        for face, folder in zip(faces, kepts, strict=True)
+    ]
+
+
 def open_avatar(
     source: Path, options: AvatarOptions | None = None, *, report: Report | None = None,
     kept: Path | None = None,
@@ -112,35 +128,57 @@ def forget_inversion(output: Path) -> None:
 def animate(
     avatar: AnyAvatar, driver: Path | Motion, output: Path, options: AnimateOptions | None = None,
     *, sound: Path | None = None, model: Path | None = None, show_progress: bool = True,
+    kept: KeptWork | None = None, manifest: Path | None = None,
 ) -> DrivenMotion:  # fmt: skip
-    """Write a video of the avatar moving like the driver, at its frame rate and with its sound.
+    """Write a video of the avatar moving like the driver, at its times and with its sound.
 
-    Killed, the same call goes on with the frames that were done (kept beside the output) to the same bytes.
-    `sound` is a file to take the sound from where the driver is a motion that was tracked before.
+    Killed, the same call goes on with what was done (`kept`, beside the output) to the same bytes. `sound` is
+    a file to take the sound from where the driver is a motion that was tracked before. `manifest` is a JSON
+    file to write: hashes of inputs, weights and output, and settings.
     """
     options = options or AnimateOptions()
-    motion = read_driver(driver, face=options.driver_face, show_progress=show_progress)
-    stage = kind_of(avatar).stage(avatar, Tools(model, options.device), options.crop_px)
-    smooth = smooth_motion(motion, options.smoothing)
-    driven = stage.drive(smooth, options.retargeting, calibrated=options.calibrated)
-    sound = driver if isinstance(driver, Path) else sound
-    audio = sound if sound is not None and is_video(sound) else None
     check_output(output, suffixes=VIDEO_SUFFIXES)
-    store = FrameStore(output, stage.key(driven))
-    todo = stage.frames(driven, range(store.count, len(driven)))
-    frames: Iterable[np.ndarray] = chain(store.kept(), store.keep(todo))
-    if show_progress:
-        frames = progress(frames, desc="rendering", total=len(driven))
-    height, width = (side // 2 * 2 for side in stage.shape)
-    try:
-        with VideoWriter(output, driven.fps, width, height, audio_from=audio) as writer:
-            for time_s, frame in zip(driven.time_s, frames, strict=True):
-                writer.write(frame[:height, :width], time_s=float(time_s))
-    except Exception:
-        store.remove()  # only a killed job is gone on with
-        raise
-    store.remove()
+    with kept or KeptWork(output) as work:
+        motion = read_driver(driver, face=options.driver_face, show_progress=show_progress, kept=work)
+        stage = kind_of(avatar).stage(avatar, Tools(model, options.device), options.crop_px)
+        driven = kept_driven(stage, motion, options.direction, work)
+        sound = driver if isinstance(driver, Path) else sound
+        audio = sound if sound is not None and is_video(sound) else None
+        facts = {"avatar": avatar.provenance, "driver": asdict(motion.source), "settings": settings(options)}
+        scene = Performance(stage, driven)
+        write_scene(scene, output, work, facts, audio=audio, show_progress=show_progress)
+        if manifest is not None:
+            work.write_manifest(manifest)
     return driven
+
+
+def animate_in_photo(
+    photo: Photo, cast: Sequence[tuple[AnyAvatar, Motion]], output: Path,
+    options: AnimateOptions | None = None, *, sound: Path | None = None, model: Path | None = None,
+    show_progress: bool = True, kept: KeptWork | None = None, manifest: Path | None = None,
+) -> Motion:  # fmt: skip
+    """Write a video of the whole photo, at its own size, in which the avatars' heads move.
+
+    All avatars are made of the photo. The video has the times of the first motion; a motion that is shorter
+    holds its last frame. Returns the first motion. Goes on when it was killed, as `animate`.
+    """
+    options = options or AnimateOptions()
+    check_output(output, suffixes=VIDEO_SUFFIXES)
+    first = cast[0][1]
+    with kept or KeptWork(output) as work:
+        roles = []
+        for number, (avatar, motion) in enumerate(cast):
+            stage = kind_of(avatar).stage(avatar, Tools(model, options.device), None)
+            in_time = resampled(motion, first.time_s, first.fps)
+            driven = kept_driven(stage, in_time, options.direction, work, name=f"motion-{number}")
+            roles.append(Role(avatar, stage, driven))
+        facts = {"photo": {"name": photo.name, "sha256": photo.sha256}, "settings": settings(options)}
+        audio = sound if sound is not None and is_video(sound) else None
+        scene = photo_scene(photo, roles)
+        write_scene(scene, output, work, facts, audio=audio, show_progress=show_progress)
+        if manifest is not None:
+            work.write_manifest(manifest)
+    return first
 
 
 def avatar_sitter(
@@ -187,6 +225,12 @@ def check_video(output: Path, *inputs: Path, model: Path | None = None) -> None:
             raise InputError(f"{path} does not exist; give the path of a file that does.")
     check_output(output, suffixes=VIDEO_SUFFIXES, inputs=inputs)
     kind_for(model)
+
+
+def check_manifest(manifest: Path | None, *others: Path) -> None:
+    """Refuse, before any work, a manifest that cannot be written or that is another file of the job."""
+    if manifest is not None:
+        check_output(manifest, suffixes=(".json",), inputs=others)
 
 
 def check_mesh(output: Path, *inputs: Path, picture: Path | None = None) -> None:

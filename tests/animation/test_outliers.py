@@ -9,10 +9,9 @@ import pytest
 
 from mien.animation.filling import BRIDGED_S, EASE_S, fill_gaps
 from mien.animation.motion import Motion, MotionFrame, MotionSource
-from mien.animation.outliers import false_poses
+from mien.animation.outliers import false_poses, without_false_poses
 from mien.animation.rotations import rotation_angle, rotation_exp
 from mien.animation.smoothing import smooth_motion
-from mien.animation.track import without_false_poses
 from mien.core.arkit import ARKIT_INDEX
 
 FPS = 30

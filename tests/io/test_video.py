@@ -13,7 +13,7 @@ from PIL import Image
 
 from mien.core.errors import InputError
 from mien.io.images import write_image
-from mien.io.video import VideoReader, VideoWriter, is_video
+from mien.io.video import VideoReader, VideoWriter, exact_ticks, is_video
 
 HEIGHT, WIDTH = 48, 64
 COLORS = np.array([(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30)], dtype=np.uint8)
@@ -107,6 +107,27 @@ def test_variable_frame_rate_keeps_the_times(tmp_path: Path) -> None:
     np.testing.assert_allclose(read, times, atol=1e-3)
 
 
+def test_times_on_any_clock_are_exact(tmp_path: Path) -> None:
+    """Of 90 kHz and of milliseconds, at a mean rate that knows of neither."""
+    for clock, path in (
+        (90_000, tmp_path / "a.mp4"),
+        (1000, tmp_path / "b.mp4"),
+        (15_360, tmp_path / "c.mov"),
+    ):
+        ticks = np.cumsum([0, 33, 34, 120, 7, 51, 33]) * (clock // 1000) + np.arange(7)
+        time_s, fps = ticks / clock, Fraction(6000, 211)
+        with VideoWriter(path, fps, WIDTH, HEIGHT, ticks_per_s=exact_ticks(time_s, fps)) as writer:
+            for k, time in enumerate(time_s.tolist()):
+                writer.write(frame(k), time_s=time)
+        with VideoReader(path) as reader:
+            assert [f.time_s for f in reader] == time_s.tolist()
+
+
+def test_times_without_a_clock_are_near() -> None:
+    time_s = np.cumsum(np.random.default_rng(0).uniform(0.02, 0.05, 40))
+    assert exact_ticks(time_s, Fraction(25)) == 10_000
+
+
 # (turn clockwise for display in degrees, mirrored): what a phone writes into the file.
 MATRICES = {
     "upright": (1, 0, 0, 1),
@@ -144,6 +165,27 @@ def test_sound_is_copied_for_the_time_of_the_pictures(tmp_path: Path) -> None:
     assert codec == "aac"
     assert seconds == pytest.approx(1, abs=0.05)
     assert len(list(VideoReader(path))) == 25
+
+
+def packets_of(path: Path) -> list[tuple[float, bytes]]:
+    """Times and bytes of the sound's packets."""
+    with av.open(str(path)) as container:
+        packets = container.demux(container.streams.audio[0])
+        return [(float(p.pts * p.time_base), bytes(p)) for p in packets if p.pts is not None and p.time_base]
+
+
+@pytest.mark.parametrize("codec", ["aac", "mp3"])
+def test_sound_is_copied_packet_by_packet(tmp_path: Path, codec: str) -> None:
+    """With the priming before the start, and the end of the last packet, which is after the pictures'."""
+    source = write_sound(tmp_path / "sound.mp4", seconds=1.02, codec=codec)
+    found, expected = (
+        packets_of(write_clip(tmp_path / "x.mp4", audio_from=source, frames=25)),
+        packets_of(source),
+    )
+    assert expected[0][0] < 0
+    assert expected[-1][0] > 1.0
+    assert [data for _, data in found] == [data for _, data in expected]
+    assert [time for time, _ in found] == pytest.approx([time for time, _ in expected], abs=1e-9)
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [(".mkv", "flac"), (".mov", "pcm_s16le"), (".mkv", "libopus")])

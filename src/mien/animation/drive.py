@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from mien.animation.detail import PhotoDetail, Places, add_detail, carried_of, make_detail, places_of
+from mien.animation.layer import Layer
 from mien.animation.plate import shown_weight, smoothstep
 from mien.core.camera import Camera
 from mien.core.geometry import axis_angle_to_matrix
@@ -141,34 +142,54 @@ def crop_canvas(avatar: Avatar, size_px: int, *, person: bool = True) -> Canvas:
     return Canvas(avatar.fit.camera, plate)
 
 
+def widened(canvas: Canvas, by_px: int) -> Canvas:
+    """A canvas with so many more pixels on every side, black on its plate, seen by the same eye."""
+    height, width = canvas.plate.shape[:2]
+    box = (-by_px, -by_px, width + by_px, height + by_px)
+    plate = torch.nn.functional.pad(canvas.plate, (0, 0, by_px, by_px, by_px, by_px))
+    return Canvas(region_camera(canvas.camera, (width, height), box), plate)
+
+
 def render_moving(
     puppet: Puppet, canvas: Canvas, expression: Float[Tensor, "52"], motion: HeadMotion
 ) -> UInt8[np.ndarray, "height width 3"]:
     """One frame with a still chest: what the neck does not move keeps the plate's pixels."""
+    image = canvas.plate.clone()
+    layer = moving_layer(puppet, canvas, expression, motion)
+    if layer is not None:
+        (x0, y0), (height, width) = layer.corner_px, layer.cover.shape
+        part = image[y0 : y0 + height, x0 : x0 + width]
+        rgb, cover = torch.from_numpy(layer.rgb), torch.from_numpy(layer.cover)
+        image[y0 : y0 + height, x0 : x0 + width] = rgb + (1 - cover[..., None]) * part
+    return to_uint8(image)
+
+
+def moving_layer(
+    puppet: Puppet, canvas: Canvas, expression: Float[Tensor, "52"], motion: HeadMotion
+) -> Layer | None:
+    """What the neck moves of one frame, without the plate; None if it is out of the picture."""
     head = _posed(puppet, expression, motion)
     box = moving_box(puppet, canvas, head)
-    image = canvas.plate.clone()
-    if box is not None:
-        x0, y0, x1, y1 = box
-        height, width = image.shape[:2]
-        camera = region_camera(canvas.camera, (width, height), box)
-        out = render(
-            puppet.generator,
-            puppet.planes,
-            head,
-            camera,
-            y1 - y0,
-            x1 - x0,
-            shell=puppet.shell,
-            antialias=True,
-        )
-        places = _places(puppet, out, camera, motion)
-        share = smoothstep(shown_weight(places.rest, out, motion.chin_y), *STILL_WEIGHT)[..., None]
-        if puppet.detail is not None:
-            out = add_detail(puppet.detail, out, places, camera, motion)
-        part = image[y0:y1, x0:x1]
-        image[y0:y1, x0:x1] = out.rgb * share + (1 - out.alpha[..., None] * share) * part
-    return to_uint8(image)
+    if box is None:
+        return None
+    x0, y0, x1, y1 = box
+    height, width = canvas.plate.shape[:2]
+    camera = region_camera(canvas.camera, (width, height), box)
+    out = render(
+        puppet.generator,
+        puppet.planes,
+        head,
+        camera,
+        y1 - y0,
+        x1 - x0,
+        shell=puppet.shell,
+        antialias=True,
+    )
+    places = _places(puppet, out, camera, motion)
+    share = smoothstep(shown_weight(places.rest, out, motion.chin_y), *STILL_WEIGHT)
+    if puppet.detail is not None:
+        out = add_detail(puppet.detail, out, places, camera, motion)
+    return Layer((x0, y0), (out.rgb * share[..., None]).numpy(), (out.alpha * share).numpy())
 
 
 def moving_box(puppet: Puppet, canvas: Canvas, head: PosedHead) -> tuple[int, int, int, int] | None:

@@ -27,6 +27,7 @@ from mien.animation.track import track_photo, track_video
 from mien.core.assets import sha256_of_file
 from mien.core.atomic import check_output
 from mien.core.errors import InputError
+from mien.core.work import KeptWork
 from mien.io.images import Photo, is_image, read_photo
 from mien.io.video import is_video
 
@@ -56,12 +57,14 @@ def read_driver(
     face: str = "largest",
     show_progress: bool = False,
     options: DriverOptions | None = None,
+    kept: KeptWork | None = None,
 ) -> Motion:
     """The motion of any driver, not smoothed: a video, a picture (one frame), a folder of pictures, a camera
     (`webcam:0`), a motion file, a CSV file of Live Link Face, ARKit JSON, sliders or keyframes (mapping, JSON
     or CSV).
 
-    `options` takes precedence over `face`. Raises InputError for what is none of these, and NoFaceError if no
+    `options` takes precedence over `face`. With `kept`, the tracking of a video or a folder that was killed
+    goes on where it was. Raises InputError for what is none of these, and NoFaceError if no
     frame shows a face.
     """
     options = options or DriverOptions(face=face)
@@ -76,13 +79,13 @@ def read_driver(
         return track_camera(camera, options.recording, face=options.face)
     path = Path(driver)
     if path.is_dir():
-        return track_folder(path, face=options.face, fps=options.fps)
+        return track_folder(path, face=options.face, fps=options.fps, kept=kept)
     suffix = path.suffix.lower()
     if suffix in OUTPUT_SUFFIXES:
         return _motion_of_file(path, suffix, options)
     if is_image(path) and not is_video(path):
         return track_photo(read_photo(path), face=options.face)
-    return track_video(path, face=options.face, show_progress=show_progress)
+    return track_video(path, face=options.face, show_progress=show_progress, kept=kept)
 
 
 def camera_of(driver: str | Path) -> str | None:

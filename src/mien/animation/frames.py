@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mien import __version__
-from mien.animation.drive import Canvas, Puppet, head_motion, render_moving
+from mien.animation.drive import Canvas, Puppet, head_motion, moving_layer, render_moving
+from mien.animation.layer import Layer
 from mien.animation.retarget import DrivenMotion
 from mien.core.parallel import ordered
 from mien.inversion.avatar import Avatar
+from mien.morphable.carry import HeadMotion
 
 
 def driven_frames(
@@ -23,14 +26,31 @@ def driven_frames(
     """
 
     def picture(k: int) -> np.ndarray:
-        R, shift, expression = (
-            torch.from_numpy(np.array(t[k]))
-            for t in (driven.R_camera_head, driven.translation_offset, driven.expression)
-        )
         with torch.no_grad():
-            return render_moving(puppet, canvas, expression, head_motion(puppet, R, shift))
+            return render_moving(puppet, canvas, *pose_at(puppet, driven, k))
 
     return ordered(picture, range(len(driven)) if frames is None else frames)
+
+
+def driven_layers(
+    puppet: Puppet, canvas: Canvas, driven: DrivenMotion, frames: Iterable[int]
+) -> Iterator[Layer | None]:
+    """The moving head alone on the frames that are given, see `moving_layer`."""
+
+    def layer(k: int) -> Layer | None:
+        with torch.no_grad():
+            return moving_layer(puppet, canvas, *pose_at(puppet, driven, k))
+
+    return ordered(layer, frames)
+
+
+def pose_at(puppet: Puppet, driven: DrivenMotion, frame: int) -> tuple[Tensor, HeadMotion]:
+    """Expression and motion of the head at a frame."""
+    R, shift, expression = (
+        torch.from_numpy(np.array(t[frame]))
+        for t in (driven.R_camera_head, driven.translation_offset, driven.expression)
+    )
+    return expression, head_motion(puppet, R, shift)
 
 
 def job_key(avatar: Avatar, driven: DrivenMotion, canvas: Canvas) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.animation.motion import MotionFrame
 from mien.animation.rotations import rotation_angle
 
 LONGEST: Final = 2
@@ -21,6 +22,19 @@ SHIFT_S2: Final = 60.0
 AGREEMENT: Final = 1 / 3
 """The poses before and after agree where they are apart by less than this share of what the pose between them
 leaves them by."""
+
+
+def without_false_poses(
+    frames: list[MotionFrame | None], time_s: NDArray[np.float64]
+) -> list[MotionFrame | None]:
+    """The frames, with None for those whose pose no head can have in between."""
+    known = [index for index, frame in enumerate(frames) if frame is not None]
+    there = [frame for frame in frames if frame is not None]
+    R, place = (
+        np.stack([getattr(frame, name) for frame in there]) for name in ("R_camera_head", "translation_head")
+    )
+    false = {known[k] for k in np.flatnonzero(false_poses(R, place, time_s[known]))}
+    return [None if index in false else frame for index, frame in enumerate(frames)]
 
 
 def false_poses(

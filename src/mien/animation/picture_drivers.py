@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -17,9 +18,10 @@ from mien.animation.filling import filled_motion
 from mien.animation.motion import Motion, MotionSource
 from mien.animation.sliders import DEFAULT_FPS
 from mien.animation.timecode import rate_of_times
-from mien.animation.track import ClipTracker, Tracker, track_pictures
+from mien.animation.track import ClipTracker, Tracker, Tracking, kept_driver, track_pictures
 from mien.core.errors import InputError
 from mien.core.progress import progress
+from mien.core.work import KeptWork
 from mien.io.images import read_photo
 
 CAMERA: Final = "webcam:"
@@ -87,26 +89,31 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 def track_folder(
-    folder: Path, *, face: str = "largest", fps: Fraction | None = None, tracker: Tracker | None = None
-) -> Motion:
+    folder: Path, *, face: str = "largest", fps: Fraction | None = None, tracker: Tracker | None = None,
+    kept: KeptWork | None = None,
+) -> Motion:  # fmt: skip
     """The motion of a folder of pictures, one a frame (25 a second if not told). Numbers that are left out
     between others are lost frames: interpolated, and not `found`. InputError names a picture that is damaged.
+
+    With `kept`, a killed tracking is gone on with, to the same numbers.
     """
     paths, fps = pictures_in(folder), fps or DEFAULT_FPS
     numbers = frame_numbers(paths)
     times_s = [number / float(fps) for number in numbers]
-    pictures, source = _read_pictures(paths, times_s), MotionSource(folder.name, "")
-    if tracker is not None:
-        motion = track_pictures(pictures, fps, source, tracker=tracker, face=face)
-    else:
-        with ClipTracker() as own:
-            motion = track_pictures(pictures, fps, source, tracker=own, face=face)
+    source = MotionSource(folder.name, "")
+    files = [[path.name, (stat := path.stat()).st_size, stat.st_mtime_ns] for path in paths]
+    tracking = Tracking(face, kept_driver(kept, source, face, fps=str(fps), files=files))
+    with ExitStack() as stack:
+        motion = tracking.run(
+            lambda start: _read_pictures(paths, times_s, start), fps, source,
+            tracker=stack.enter_context(ClipTracker()) if tracker is None else tracker,
+        )  # fmt: skip
     return _with_lost_frames(motion, numbers)
 
 
-def _read_pictures(paths: list[Path], times_s: list[float]) -> Iterator[Picture]:
-    shown = progress(paths, desc=f"tracking {paths[0].parent.name}", total=len(paths))
-    for path, time_s in zip(shown, times_s, strict=True):
+def _read_pictures(paths: list[Path], times_s: list[float], start: int) -> Iterator[Picture]:
+    left = list(zip(paths, times_s, strict=True))[start:]
+    for path, time_s in progress(left, desc=f"tracking {paths[0].parent.name}", total=len(paths), done=start):
         yield Picture(read_photo(path).rgb, time_s)
 
 

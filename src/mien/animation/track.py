@@ -3,7 +3,7 @@
 Videos are streamed: one frame is held at a time, and only the numbers are kept.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.animation.filling import fill_gaps
+from mien.animation.kept_track import CHUNK, State, TrackChunk, TrackStore
 from mien.animation.motion import Motion, MotionFrame, MotionSource
-from mien.animation.outliers import false_poses
+from mien.animation.outliers import without_false_poses
 from mien.animation.place import place_of_head
 from mien.animation.sliders import DEFAULT_FPS
-from mien.core.assets import sha256_of_file
+from mien.core.assets import asset_path, sha256_of_file
 from mien.core.errors import NoFaceError
 from mien.core.progress import progress
+from mien.core.work import KeptWork
 from mien.io.images import Photo
 from mien.io.video import VideoReader
 from mien.tracking.faces import FaceObservation, FaceTracker, choose_face
@@ -52,16 +54,36 @@ class TimedPicture(Protocol):
     def time_s(self) -> float: ...
 
 
-def track_video(path: str | Path, *, face: str = "largest", show_progress: bool = False) -> Motion:
-    """The motion of a clip, a frame at a time; frames without a face are interpolated (`found` False)."""
+def track_video(
+    path: str | Path, *, face: str = "largest", show_progress: bool = False, kept: KeptWork | None = None
+) -> Motion:
+    """The motion of a clip, a frame at a time; frames without a face are interpolated (`found` False).
+
+    With `kept`, a killed tracking is gone on with, to the same numbers.
+    """
     path = Path(path)
     with VideoReader(path) as reader, ClipTracker() as tracker:
-        pictures = (
-            progress(reader, desc=f"tracking {path.name}", total=reader.frame_count)
-            if show_progress
-            else reader
-        )
-        return track_pictures(pictures, reader.fps, file_source(path), tracker=tracker, face=face)
+        source = file_source(path)
+        tracking = Tracking(face, kept_driver(kept, source, face))
+
+        def pictures(start: int) -> Iterator[TimedPicture]:
+            frames = reader.frames(start)
+            if not show_progress:
+                return frames
+            count = reader.frame_count
+            return iter(progress(frames, desc=f"tracking {path.name}", total=count, done=start))
+
+        return tracking.run(pictures, reader.fps, source, tracker=tracker)
+
+
+def kept_driver(kept: KeptWork | None, source: MotionSource, face: str, **facts: object) -> TrackStore | None:
+    """Where the tracking of a driver is kept, of which `facts` tell more than its hash."""
+    if kept is None:
+        return None
+    tracker = sha256_of_file(asset_path("face_landmarker.task"))
+    driver = {"name": source.name, "sha256": source.sha256, "face": face, **facts}
+    # several drivers of one job are told apart by their names
+    return TrackStore(kept.part(f"driver-{source.name[:80]}-{face}", {"driver": driver, "tracker": tracker}))
 
 
 def track_photo(photo: Photo, *, face: str = "largest") -> Motion:
@@ -82,40 +104,65 @@ def track_pictures(
 ) -> Motion:
     """The motion of timed pictures. A still clip gives an exactly constant motion, in spite of the noise of
     video compression."""
-    frames: list[MotionFrame | None] = []
-    times_s: list[float] = []
-    choose, stillness = FaceFollower(face), Stillness()
-    for picture in pictures:
-        times_s.append(_rising(picture.time_s, times_s, fps))
-        if stillness.repeats(picture.rgb):
-            frames.append(frames[-1])
-            continue
-        observation = choose(tracker.detect(picture.rgb, picture.time_s))
-        frames.append(
-            None if observation is None else motion_frame(observation, times_s[-1], picture.rgb.shape)
-        )
-    if not any(frames):
-        raise choose.missing or NoFaceError(
-            f"No face was found in any of the {len(frames)} frames of {source.name}, expected a person's "
-            "face in view; give a clip that shows a face, larger and less turned away."
-        )
-    if stillness.is_still_clip:
-        frames = [next(frame for frame in frames if frame is not None)] * len(frames)
-    time_s = np.array(times_s)
-    return Motion.from_frames(fill_gaps(without_false_poses(frames, time_s), time_s), fps, source)
+    return Tracking(face).run(lambda start: iter(pictures), fps, source, tracker=tracker)
 
 
-def without_false_poses(
-    frames: list[MotionFrame | None], time_s: NDArray[np.float64]
-) -> list[MotionFrame | None]:
-    """The frames, with None for those whose pose no head can have in between, see `outliers`."""
-    known = [index for index, frame in enumerate(frames) if frame is not None]
-    there = [frame for frame in frames if frame is not None]
-    R, place = (
-        np.stack([getattr(frame, name) for frame in there]) for name in ("R_camera_head", "translation_head")
-    )
-    false = {known[k] for k in np.flatnonzero(false_poses(R, place, time_s[known]))}
-    return [None if index in false else frame for index, frame in enumerate(frames)]
+class Tracking:
+    """The tracking of timed pictures in order; what is in `store` of it is gone on with."""
+
+    def __init__(self, face: str, store: TrackStore | None = None) -> None:
+        self._choose, self._stillness, self._store = FaceFollower(face), Stillness(), store
+        self._frames: list[MotionFrame | None] = []
+        self._times_s: list[float] = []
+        self._written, self._is_done = 0, False
+        for chunk in [] if store is None else store.read():
+            self._times_s += chunk.times_s
+            self._frames += chunk.frames
+            self._choose.restore(chunk.state)
+            self._stillness.restore(chunk.state)
+            self._written, self._is_done = len(self._frames), chunk.is_last
+
+    def run(
+        self, pictures: Callable[[int], Iterator[TimedPicture]], fps: Fraction, source: MotionSource,
+        *, tracker: Tracker,
+    ) -> Motion:  # fmt: skip
+        """The motion of `pictures(start)`, those from the index `start` on."""
+        if not self._is_done:
+            for picture in pictures(len(self._frames)):
+                if isinstance(tracker, ClipTracker) and len(self._frames) % CHUNK == 0:
+                    tracker.renew()
+                self._take(picture, fps, tracker)
+                if len(self._frames) % CHUNK == 0:
+                    self._keep(is_last=False)
+        frames = self._frames
+        if not any(frames):
+            raise self._choose.missing or NoFaceError(
+                f"No face was found in any of the {len(frames)} frames of {source.name}, expected a person's "
+                "face in view; give a clip that shows a face, larger and less turned away."
+            )
+        if not self._is_done:
+            self._keep(is_last=True)
+        if self._stillness.is_still_clip:
+            frames = [next(frame for frame in frames if frame is not None)] * len(frames)
+        time_s = np.array(self._times_s)
+        return Motion.from_frames(fill_gaps(without_false_poses(frames, time_s), time_s), fps, source)
+
+    def _take(self, picture: TimedPicture, fps: Fraction, tracker: Tracker) -> None:
+        self._times_s.append(_rising(picture.time_s, self._times_s, fps))
+        if self._stillness.repeats(picture.rgb):
+            self._frames.append(self._frames[-1])
+            return
+        observation = self._choose(tracker.detect(picture.rgb, picture.time_s))
+        self._frames.append(
+            None if observation is None else motion_frame(observation, self._times_s[-1], picture.rgb.shape)
+        )
+
+    def _keep(self, *, is_last: bool) -> None:
+        if self._store is not None:
+            state = {**self._choose.state, **self._stillness.state}
+            new = slice(self._written, None)
+            self._store.write(TrackChunk(self._times_s[new], self._frames[new], state, is_last))
+            self._written = len(self._frames)
 
 
 def motion_frame(observation: FaceObservation, time_s: float, shape: tuple[int, ...]) -> MotionFrame:
@@ -149,6 +196,12 @@ class ClipTracker:
         if self._thorough is not None:
             self._thorough.close()
 
+    def renew(self) -> None:
+        """Forget everything: the next frame is as the first."""
+        self.__exit__()
+        self._quick = FaceTracker(num_faces=MAX_FACES, running="video")
+        self._thorough, self._rest = None, 0
+
     def detect(self, rgb: Rgb, time_s: float | None = None) -> list[FaceObservation]:
         """All faces of the next frame, which is at `time_s`."""
         faces = self._quick.detect(rgb, time_s)
@@ -169,29 +222,38 @@ class FaceFollower:
 
     def __init__(self, which: str = "largest") -> None:
         self._which = which
-        self._last: FaceObservation | None = None
+        self._last_px: NDArray[np.float64] | None = None
+        """Box of the face in the last frame that showed it: x0, y0, x1, y1."""
         self.missing: NoFaceError | None = None
         """Why faces that were seen could not be chosen from, for example because there are too few."""
+
+    @property
+    def state(self) -> State:
+        """What the next choice depends on."""
+        return {} if self._last_px is None else {"box_px": self._last_px}
+
+    def restore(self, state: State) -> None:
+        """Go on from a state."""
+        self._last_px = state.get("box_px")
 
     def __call__(self, faces: list[FaceObservation]) -> FaceObservation | None:
         """The followed face, or None if it is not in the picture."""
         if not faces:
             return None
-        nearest = None if self._last is None else min(faces, key=self._distance)
-        if nearest is not None and self._distance(nearest) <= 1.0:
-            self._last = nearest
-            return nearest
-        try:
-            self._last = choose_face(faces, self._which)
-        except NoFaceError as error:
-            self.missing = error
-            return None
-        return self._last
+        chosen = None if self._last_px is None else min(faces, key=self._distance)
+        if chosen is None or self._distance(chosen) > 1.0:
+            try:
+                chosen = choose_face(faces, self._which)
+            except NoFaceError as error:
+                self.missing = error
+                return None
+        self._last_px = np.asarray(chosen.box_px, np.float64)
+        return chosen
 
     def _distance(self, face: FaceObservation) -> float:
         """Distance of the box centres in sizes of the last box."""
-        assert self._last is not None
-        old, new = np.asarray(self._last.box_px, float), np.asarray(face.box_px, float)
+        assert self._last_px is not None
+        old, new = self._last_px, np.asarray(face.box_px, float)
         shift = (new[:2] + new[2:] - old[:2] - old[2:]) / 2
         return float(np.linalg.norm(shift) / max(np.linalg.norm(old[2:] - old[:2]) / np.sqrt(2), 1e-6))
 
@@ -208,6 +270,18 @@ class Stillness:
         self._first: NDArray[np.float32] | None = None
         self._last: NDArray[np.float32] | None = None
         self.is_still_clip = True
+
+    @property
+    def state(self) -> State:
+        """What the next answers depend on."""
+        if self._first is None or self._last is None:
+            return {}
+        return {"first": self._first, "last": self._last, "is_still": np.array(self.is_still_clip)}
+
+    def restore(self, state: State) -> None:
+        """Go on from a state."""
+        self._first, self._last = state["first"], state["last"]
+        self.is_still_clip = bool(state["is_still"])
 
     def repeats(self, rgb: Rgb) -> bool:
         """Take the next picture; whether it equals the one before."""

@@ -81,6 +81,26 @@ def avatar_options(*, seed: int, effort: str, **more: Any) -> "AvatarOptions":
     return AvatarOptions(inversion=InversionConfig(seed=seed), eg3d=CONFIGS[effort], **more)
 
 
+def resume_option(function: F) -> F:
+    """--resume/--no-resume, handed on as `resume`; None goes on if there is something to go on with."""
+    return click.option(
+        "--resume/--no-resume",
+        default=None,
+        help="A killed job goes on by itself when the same command is given again. --resume refuses to start "
+        "anew where nothing was kept or inputs or options have changed; --no-resume throws away what was "
+        "kept.",
+    )(function)
+
+
+def manifest_option(function: F) -> F:
+    """--manifest FILE, handed on as `manifest`."""
+    return click.option(
+        "--manifest",
+        type=click.Path(path_type=Path),
+        help="Also write a JSON file with the hashes of inputs, weights and output, and the settings.",
+    )(function)
+
+
 def truncation_option(function: F) -> F:
     """--truncation, handed on as `truncation`."""
     return click.option(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import click
 from tqdm import tqdm
 
 from mien.core.progress import is_visible
@@ -27,3 +28,8 @@ def stage_bar(title: str) -> Iterator[Callable[[str, float], None]]:
         yield report
     finally:
         bar.close()
+
+
+def said(sentence: str) -> None:
+    """Show a sentence that is no error, on stderr."""
+    click.echo(f"mien: {sentence}", err=True)

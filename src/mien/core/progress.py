@@ -11,9 +11,10 @@ T = TypeVar("T")
 
 
 def progress(
-    iterable: Iterable[T], *, desc: str, total: int | None = None, force: bool = False
+    iterable: Iterable[T], *, desc: str, total: int | None = None, force: bool = False, done: int = 0
 ) -> Iterable[T]:
-    """`iterable` with a progress bar.
+    """`iterable` with a progress bar and the time left, for which what was `done` of the total before does
+    not count.
 
     Silent when stderr is not a terminal, unless `force` is set or the environment has MIEN_PROGRESS=1.
     """
@@ -22,6 +23,7 @@ def progress(
         iterable,
         desc=desc,
         total=total,
+        initial=done,
         disable=not visible,
         file=sys.stderr,
         leave=False,

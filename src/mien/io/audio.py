@@ -1,6 +1,7 @@
 """The sound of one file, carried into a video that is being written."""
 
 import logging
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -24,13 +25,19 @@ _COPIED: Final = {
     ".mkv": {"aac", "mp3", "ac3", "eac3", "alac", "opus", "vorbis", "flac", "pcm_s16le"},
 }
 """Codecs that each container takes as they are; others are encoded anew as AAC."""
+_EDITED: Final = (".mp4", ".m4v", ".mov")
+"""Containers whose edit lists hide packets before the start."""
+_TAIL_S: Final = 1.0
+"""Sound that ends so shortly after the pictures is written to its end."""
 
 
 class AudioTrack:
     """Feeds the sound of `source` into `output`, up to the time asked for; times are from the first picture.
 
-    Made before the first packet is written. Without sound in `source` every method does nothing. Sound that
-    turns out to be damaged ends there, with a warning in the log: the pictures matter more.
+    Copied packets stay as they are, byte by byte, with what decoders need before the first sound (priming)
+    where the container can hold that. Made before the first packet is written. Without sound in `source`
+    every method does nothing. Sound that turns out to be damaged ends there, with a warning in the log: the
+    pictures matter more.
     """
 
     def __init__(self, source: Path, output: OutputContainer, *, suffix: str) -> None:
@@ -44,11 +51,13 @@ class AudioTrack:
             return
         stream = self._container.streams.audio[0]
         self._start_s = _start_of_pictures_s(self._container)
+        self._keeps_priming = self._start_s <= 0 and suffix in _EDITED
+        self._length_s = _length_s(stream) - self._start_s
         self._target: AudioStream = self._add_target(stream, suffix)
         self._packets = self._read(stream)
 
     def _add_target(self, stream: AudioStream, suffix: str) -> AudioStream:
-        if stream.codec_context.name in _COPIED.get(suffix, set()):
+        if stream.codec_context.codec.canonical_name in _COPIED.get(suffix, set()):
             return self._output.add_stream_from_template(stream)
         rate = stream.codec_context.sample_rate
         rate = rate if rate in (32000, 44100, 48000) else 48000
@@ -69,7 +78,7 @@ class AudioTrack:
         if packet.pts is None or packet.dts is None:
             return
         time_s = float(packet.pts * packet.time_base) - self._start_s
-        if time_s < 0:
+        if time_s < 0 and not self._keeps_priming:
             return
         offset = round(self._start_s / packet.time_base)
         packet.pts -= offset
@@ -107,9 +116,21 @@ class AudioTrack:
             self._output.mux(self._waiting[1])
             self._waiting = None
 
+    def write_end(self, end_s: float) -> None:
+        """Write what is left where the sound ends shortly after the pictures, whose end this is."""
+        if self._waiting is not None and self._length_s <= end_s + _TAIL_S:
+            self.write_until(math.inf)
+
     def close(self) -> None:
         """Close the source."""
         self._container.close()
+
+
+def _length_s(stream: AudioStream) -> float:
+    """End of a sound on the file's clock; infinite if the file does not say."""
+    if stream.duration is None or stream.time_base is None:
+        return math.inf
+    return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
 
 
 def _start_of_pictures_s(container: InputContainer) -> float:

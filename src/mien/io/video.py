@@ -1,5 +1,6 @@
 """Videos in and out by streaming: one frame in memory at a time, however long the clip."""
 
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from av.sidedata.sidedata import SideData
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 from jaxtyping import UInt8
+from numpy.typing import NDArray
 
 from mien.core.atomic import atomic_path
 from mien.core.errors import InputError, MienError
@@ -24,6 +26,10 @@ from mien.io.images import MAX_MEGAPIXELS, is_image
 
 _WRITTEN_SUFFIXES: Final = (".mp4", ".m4v", ".mov", ".mkv")
 _MIN_TICKS_PER_S: Final = 10_000
+_MAX_TICKS_PER_S: Final = 1_000_000
+_REPEATABLE: Final = "mbtree=0"
+"""x264's macroblock tree reads memory that nobody wrote, for example at a width of 64, 480 or 910 pixels:
+the same pictures then give other bytes in every process."""
 _BT709: Final = 1  # the number of BT.709 in the standard's tables of primaries and of transfer curves
 
 
@@ -76,6 +82,10 @@ class VideoReader:
         self._open_files.close()
 
     def __iter__(self) -> Iterator[VideoFrame]:
+        return self.frames()
+
+    def frames(self, start: int = 0) -> Iterator[VideoFrame]:
+        """The frames from the index `start` on; those before it are decoded, as others depend on them."""
         with open_media(self.path) as container:
             self._open_files.callback(container.close)
             stream = picture_stream(container, self.path)
@@ -88,7 +98,8 @@ class VideoReader:
                 time_s -= start_s
                 if time_s <= last_s:  # doubled or falling time stamps
                     time_s = last_s + 1 / float(self.fps)
-                yield VideoFrame(rgb=_upright_rgb(frame), time_s=time_s, index=index)
+                if index >= start:
+                    yield VideoFrame(rgb=_upright_rgb(frame), time_s=time_s, index=index)
                 last_s, index = time_s, index + 1
 
     def _next(self, frames: Iterator[av.VideoFrame], index: int) -> av.VideoFrame | None:
@@ -144,11 +155,29 @@ def _upright_rgb(frame: av.VideoFrame) -> np.ndarray:
     return np.ascontiguousarray(rgb[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
 
 
+def exact_ticks(time_s: NDArray[np.float64], fps: Fraction) -> int:
+    """Ticks a second of which frames at `fps` and every one of the times [T] take a whole number, as far as
+    that needs no more than a million; those of the frame rate if not."""
+    ticks = fps.limit_denominator(65535).numerator
+    for time in time_s.tolist():
+        ticks = math.lcm(ticks, Fraction(time).limit_denominator(_MAX_TICKS_PER_S).denominator)
+        if ticks > _MAX_TICKS_PER_S:
+            return _whole_ticks(fps.limit_denominator(65535).numerator)
+    return _whole_ticks(ticks)
+
+
+def _whole_ticks(least: int) -> int:
+    """A multiple that is fine enough."""
+    return least * -(-_MIN_TICKS_PER_S // least)
+
+
 class VideoWriter:
     """Writes H.264 video with the sound of another file; the file appears when the `with` block succeeds.
 
     `fps` frames per second, sizes even, `quality` is x264's CRF (lower is better; 18 is nearly lossless to
-    the eye). If `audio_from` has sound, it is copied for as long as there are pictures.
+    the eye). If `audio_from` has sound, it is copied for as long as there are pictures. Frames are shown at
+    multiples of 1/`ticks_per_s`, see `exact_ticks`; by default fine ones, of which a frame takes a whole
+    number.
     """
 
     def __init__(
@@ -160,6 +189,7 @@ class VideoWriter:
         *,
         audio_from: Path | None = None,
         quality: int = 18,
+        ticks_per_s: int | None = None,
     ) -> None:
         if width_px % 2 or height_px % 2:
             raise ValueError(f"The video's size is {width_px} x {height_px}; both sides must be even.")
@@ -174,8 +204,7 @@ class VideoWriter:
         self._size = (width_px, height_px)
         self._audio_from = audio_from
         self._quality = quality
-        # Fine ticks, so that frames may come at any time, of which a frame takes a whole number.
-        self._ticks_per_s = self.fps.numerator * -(-_MIN_TICKS_PER_S // self.fps.numerator)
+        self._ticks_per_s = ticks_per_s or _whole_ticks(self.fps.numerator)
         self._last_tick = -1
 
     def __enter__(self) -> "VideoWriter":
@@ -192,9 +221,8 @@ class VideoWriter:
         return self
 
     def _add_stream(self) -> VideoStream:
-        stream = self._container.add_stream(
-            "libx264", rate=self.fps, options={"crf": str(self._quality), "preset": "veryfast"}
-        )
+        options = {"crf": str(self._quality), "preset": "veryfast", "x264-params": _REPEATABLE}
+        stream = self._container.add_stream("libx264", rate=self.fps, options=options)
         stream.width, stream.height = self._size
         stream.pix_fmt = "yuv420p"
         stream.time_base = Fraction(1, self._ticks_per_s)
@@ -224,8 +252,9 @@ class VideoWriter:
         self._last_tick = tick
         self._encode(frame)
         self.frame_count += 1
+        self._end_s = float(at_s + 1 / self.fps)
         if self._audio is not None:
-            self._audio.write_until(float(at_s + 1 / self.fps))
+            self._audio.write_until(self._end_s)
 
     def _encode(self, frame: av.VideoFrame | None) -> None:
         try:
@@ -248,6 +277,8 @@ class VideoWriter:
             if self.frame_count == 0:
                 raise InputError(f"No frame came for {self.path}; expected at least one. Check the input.")
             self._encode(None)
+            if self._audio is not None:
+                self._audio.write_end(self._end_s)
             self._finish()
 
     def _finish(self) -> None:

@@ -1,9 +1,9 @@
 """Frames of an EG3D avatar: drawn in the crop and laid over the photo's plate."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,11 +14,13 @@ from mien import __version__
 from mien.animation.drive import to_uint8
 from mien.animation.eg3d.actor import Drawn, Eg3dActor, draw, neck_motion
 from mien.animation.eg3d.plate import border, over_photo
+from mien.animation.layer import Layer
 from mien.animation.motion import Motion
 from mien.animation.retarget import DrivenMotion, Retargeting, retarget
 from mien.core.parallel import ordered
 from mien.morphable.crop import CropRegion
 
+Picture = TypeVar("Picture")
 Pose = tuple[bytes, bytes, bytes]
 """Rotation, translation and expression of a frame, float32."""
 
@@ -64,33 +66,49 @@ class Eg3dStage:
             digest.update(np.ascontiguousarray(np.asarray(part)).tobytes())
         return digest.hexdigest()
 
+    def layers(
+        self, driven: DrivenMotion, frames: Iterable[int], *, beyond_px: int
+    ) -> Iterator[Layer | None]:
+        """The moving head alone; the generator draws its crop and nothing beyond."""
+        for placed in self._drawn(driven, frames, self._placed):
+            yield Layer((0, 0), placed[..., :3].numpy(), placed[..., 3].numpy())
+
     def frames(self, driven: DrivenMotion, frames: Iterable[int] | None = None) -> Iterator[np.ndarray]:
         """In order. A pose that is repeated at once is not drawn again.
 
         On a processor each thread draws a frame of its own, as parts of drawing know one thread only.
         """
-        chosen = list(range(len(driven)) if frames is None else frames)
+        chosen = range(len(driven)) if frames is None else frames
+        return self._drawn(driven, chosen, lambda pose: self._over_plate(self._placed(pose)))
+
+    def _drawn(
+        self, driven: DrivenMotion, frames: Iterable[int], draw_pose: Callable[[Pose], Picture]
+    ) -> Iterator[Picture]:
+        chosen = list(frames)
         poses = [_pose(driven, k) for k in chosen]
         new = [pose for k, pose in enumerate(poses) if k == 0 or pose != poses[k - 1]]
-        pictures: Iterator[np.ndarray] = map(self._frame, new)
+        pictures: Iterator[Picture] = map(draw_pose, new)
         if self.actor.device.type == "cpu" and (threads := torch.get_num_threads()) > 1:
-            pictures = ordered(self._frame, new, workers=threads)
-        last: np.ndarray | None = None
+            pictures = ordered(draw_pose, new, workers=threads)
+        last: Picture | None = None
         for k, pose in enumerate(poses):
             if last is None or pose != poses[k - 1]:
                 last = next(pictures)
             yield last
 
-    def _frame(self, pose: Pose) -> np.ndarray:
+    def _placed(self, pose: Pose) -> Float[Tensor, "height width 4"]:
+        """The head in the picture: colours multiplied by cover, cover."""
         R, shift, expression = (torch.from_numpy(np.frombuffer(part, np.float32).copy()) for part in pose)
         motion = neck_motion(self.actor, R.view(3, 3), shift)
-        return self.composed(draw(self.actor, expression=expression, motion=motion))
+        return self.placed(draw(self.actor, expression=expression, motion=motion))
 
-    def composed(self, drawn: Drawn) -> UInt8[np.ndarray, "height width 3"]:
-        """A picture over the plate; where the chest is still, the plate stays."""
+    def placed(self, drawn: Drawn) -> Float[Tensor, "height width 4"]:
+        """What is drawn laid where the crop is; nothing where the chest is still."""
         cover = drawn.alpha * drawn.share
         layers = torch.cat([drawn.rgb * cover[..., None], cover[..., None]], -1)
-        placed = over_photo(layers, self.region, self.shape) * border(self.shape, self.region)[..., None]
+        return over_photo(layers, self.region, self.shape) * border(self.shape, self.region)[..., None]
+
+    def _over_plate(self, placed: Float[Tensor, "height width 4"]) -> UInt8[np.ndarray, "height width 3"]:
         return to_uint8(placed[..., :3] + self.plate * (1 - placed[..., 3:]))
 
 

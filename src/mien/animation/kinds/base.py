@@ -11,12 +11,21 @@ import torch
 from torch import Tensor
 
 from mien.animation.calibrate import measure_response, translation_of
-from mien.animation.drive import Canvas, Puppet, crop_canvas, make_puppet, photo_canvas, render_bust
+from mien.animation.drive import (
+    Canvas,
+    Puppet,
+    crop_canvas,
+    make_puppet,
+    photo_canvas,
+    render_bust,
+    widened,
+)
 from mien.animation.feedback import correct_motion
-from mien.animation.frames import driven_frames, job_key
+from mien.animation.frames import driven_frames, driven_layers, job_key
 from mien.animation.kinds.facts import described_crop, strongest
 from mien.animation.kinds.interface import Report, Tools
 from mien.animation.kinds.photo import AvatarOptions, prepare, provenance
+from mien.animation.layer import Layer
 from mien.animation.motion import Motion
 from mien.animation.plate import make_plates
 from mien.animation.response import ExpressionResponse
@@ -72,6 +81,17 @@ class BaseStage:
     def frames(self, driven: DrivenMotion, frames: Iterable[int] | None = None) -> Iterator[np.ndarray]:
         """Pictures of all frames or of those given."""
         return driven_frames(self.puppet, self.canvas, driven, frames)
+
+    def layers(
+        self, driven: DrivenMotion, frames: Iterable[int], *, beyond_px: int
+    ) -> Iterator[Layer | None]:
+        """The moving head alone."""
+        for layer in driven_layers(self.puppet, widened(self.canvas, beyond_px), driven, frames):
+            if layer is None:
+                yield None
+            else:
+                x, y = layer.corner_px
+                yield replace(layer, corner_px=(x - beyond_px, y - beyond_px))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 import numpy as np
 
 from mien.animation.kinds.photo import AvatarOptions
+from mien.animation.layer import Layer
 from mien.animation.motion import Motion
 from mien.animation.retarget import DrivenMotion, Retargeting
 from mien.animation.viewer import Viewer
@@ -44,6 +45,14 @@ class Stage(Protocol):
 
     def key(self, driven: DrivenMotion) -> str:
         """Hash of all that the frames of a motion depend on."""
+        ...
+
+    def layers(
+        self, driven: DrivenMotion, frames: Iterable[int], *, beyond_px: int
+    ) -> Iterator[Layer | None]:
+        """The moving head alone, for frames that are given, on the grid of the stage's picture and up to so
+        many pixels beyond its sides as far as the avatar can be drawn there; None where it is not to be
+        seen."""
         ...
 
     def frames(self, driven: DrivenMotion, frames: Iterable[int] | None = None) -> Iterator[np.ndarray]:

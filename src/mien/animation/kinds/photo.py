@@ -15,8 +15,11 @@ from mien.io.images import Photo
 from mien.tracking.faces import FaceObservation, choose_face, find_faces
 from mien.tracking.headbox import head_box, part_of_photo
 from mien.tracking.matting import foreground_alpha
+from mien.tracking.observation import overlap
 
 WORKING_PX: Final = 512
+SAME_FACE: Final = 0.5
+"""Overlap of the boxes of one face seen twice."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +58,20 @@ class PreparedPhoto:
     """In the working picture."""
     alpha: Float32[np.ndarray, "height width"]
     """Of the person."""
+    box_px: tuple[int, int, int, int]
+    """The part of the photo that is worked on: x0, y0, x1, y1."""
 
 
 def prepare(photo: Photo, options: AvatarOptions) -> PreparedPhoto:
     """Find the face and cut the person out. Raises NoFaceError or InputError."""
     faces = find_faces(photo.rgb)
     full_face = choose_face(faces, options.face)
+    box = (0, 0, photo.rgb.shape[1], photo.rgb.shape[0])
     if options.head_only and max(photo.rgb.shape[:2]) > options.size_px:
-        photo = part_of_photo(photo, head_box(full_face, photo.rgb.shape))
+        box = head_box(full_face, photo.rgb.shape)
+        photo = part_of_photo(photo, box)
         faces = find_faces(photo.rgb)
-        full_face = choose_face(faces, "largest")
+        full_face = _same_face(faces, full_face, box)
     scale = min(1.0, options.size_px / max(photo.rgb.shape[:2]))
     rgb = _resized(photo.rgb, scale)
     chosen = full_face if scale == 1.0 else full_face.scaled(scale)
@@ -73,7 +80,17 @@ def prepare(photo: Photo, options: AvatarOptions) -> PreparedPhoto:
     if photo.alpha is not None:  # what the file says is transparent is not the person
         own = Image.fromarray(photo.alpha).resize((rgb.shape[1], rgb.shape[0]), Image.Resampling.BILINEAR)
         alpha = np.minimum(alpha, np.asarray(own, np.float32))
-    return PreparedPhoto(photo, full_face, scale, rgb, chosen, alpha)
+    return PreparedPhoto(photo, full_face, scale, rgb, chosen, alpha, box)
+
+
+def _same_face(
+    faces: list[FaceObservation], face: FaceObservation, box: tuple[int, int, int, int]
+) -> FaceObservation:
+    """The face of a photo among those seen in a part of it, where a neighbour's may be larger."""
+    x0, y0, x1, y1 = face.box_px
+    moved = (x0 - box[0], y0 - box[1], x1 - box[0], y1 - box[1])
+    same = [other for other in faces if overlap(other.box_px, moved) > SAME_FACE]
+    return choose_face(same, "largest")
 
 
 def provenance(ready: PreparedPhoto, options: AvatarOptions, **more: Any) -> dict[str, Any]:
@@ -83,6 +100,7 @@ def provenance(ready: PreparedPhoto, options: AvatarOptions, **more: Any) -> dic
         "photo_sha256": ready.photo.sha256,
         "face": options.face,
         "head_only": options.head_only,
+        "photo_box_px": list(ready.box_px),
         "working_height_px": ready.rgb.shape[0],
         "working_width_px": ready.rgb.shape[1],
         "seed": options.inversion.seed,

@@ -1,0 +1,1 @@
+"""Heads pasted back into the whole photo at its own resolution."""
