@@ -87,6 +87,26 @@ def edited_render(layers: PhotoLayers, vertices: Float[Tensor, "vertex 3"]) -> E
 
 
 @dataclass(frozen=True, eq=False)
+class FaceView:
+    """Where the photo's camera sees the face with an expression, without its colours."""
+
+    face: Float32[np.ndarray, "height width"]
+    """The face and the mouth's opening; not what lies in front."""
+    distance: Float32[np.ndarray, "height width"]
+    """To the mesh along the ray, EG3D units; `MISS_DEPTH` where it is not met."""
+
+
+def face_view(layers: PhotoLayers, vertices: Float[Tensor, "vertex 3"]) -> FaceView:
+    """The masks of an edited render alone, which are much less work."""
+    source, parts = layers.source, face_parts(layers.source.model)
+    hits = first_hits(source, vertices)
+    on_face = ((parts.face | parts.inside)[np.maximum(hits.face, 0)] & hits.hit).reshape(source.shape)
+    blur = max(MASK_BLUR * source.face_width_px, 0.5)
+    soft = cv2.GaussianBlur(on_face.astype(np.float32), (0, 0), blur)
+    return FaceView((soft * (1 - layers.front)).astype(np.float32), hits.depth.reshape(source.shape))
+
+
+@dataclass(frozen=True, eq=False)
 class _Found:
     """Where in the photo the pixels' points are, [H, W, ...]; nothing moves where the mesh is not met."""
 
