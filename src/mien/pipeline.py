@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from mien.animation.drivers import read_driver
-from mien.animation.kinds import AnyAvatar, kind_for, kind_of, read_avatar
+from mien.animation.kinds import KINDS, AnyAvatar, kind_for, kind_of, read_avatar
 from mien.animation.kinds.interface import Report, Tools
 from mien.animation.kinds.photo import AvatarOptions
+from mien.animation.modes import ExpressionMode, chosen_mode, staged
 from mien.animation.motion import Motion
+from mien.animation.paper.config import FAST, PaperConfig
 from mien.animation.retarget import DrivenMotion, Retargeting
 from mien.animation.smoothing import Smoothing, smooth_motion
 from mien.animation.turntable import TurnConfig, mesh_sheet, write_turn
@@ -48,6 +50,10 @@ class AnimateOptions:
     """Send what makes a tracker measure the driver's coefficients and pose on the avatar (mien-base)."""
     driver_face: str = "largest"
     device: DeviceChoice = "auto"
+    expression_mode: ExpressionMode | None = None
+    """None is the default of the avatar's kind."""
+    paper: PaperConfig = FAST
+    """How paper mode works."""
 
 
 def create_avatar(
@@ -120,7 +126,9 @@ def animate(
     """
     options = options or AnimateOptions()
     motion = read_driver(driver, face=options.driver_face, show_progress=show_progress)
+    mode, kept = chosen_mode(type(avatar), options.expression_mode), paper_folder(output)
     stage = kind_of(avatar).stage(avatar, Tools(model, options.device), options.crop_px)
+    stage = staged(stage, mode, options.paper, kept)
     smooth = smooth_motion(motion, options.smoothing)
     driven = stage.drive(smooth, options.retargeting, calibrated=options.calibrated)
     sound = driver if isinstance(driver, Path) else sound
@@ -140,7 +148,21 @@ def animate(
         store.remove()  # only a killed job is gone on with
         raise
     store.remove()
+    forget(kept)
     return driven
+
+
+def paper_folder(output: Path) -> Path:
+    """Where paper mode keeps the state of its descents on the way to this output."""
+    return output.with_name(f".{output.name}.paper")
+
+
+def check_mode(source: AnyAvatar | Photo, mode: ExpressionMode | None, *, model: Path | None = None) -> None:
+    """Refuse, before any work, an expression mode that the avatar, or that of the photo, does not have."""
+    if not isinstance(source, Photo):
+        chosen_mode(type(source), mode)
+        return
+    chosen_mode(next(kind for kind, known in KINDS.items() if known is kind_for(model)), mode)
 
 
 def avatar_sitter(

@@ -78,7 +78,7 @@ def invert_clip(
     with torch.no_grad():
         keys = choose_keys(expressions, config.keys)
         frames = [key_frame(layers, torch.from_numpy(expressions[k]), config) for k in keys]
-        at_keys = _latents(puppet, frames, time_s[keys], config, passes)
+        at_keys = key_latents(puppet, frames, time_s[keys], config, passes)
         latents = at_keys
         if len(keys) < len(expressions):
             latents = spread_latents(expressions[keys], at_keys, expressions)
@@ -111,9 +111,10 @@ def key_frame(layers: PhotoLayers, expression: Float[Tensor, "52"], config: Pape
     )  # fmt: skip
 
 
-def _latents(
+def key_latents(
     puppet: Puppet, frames: list[KeyFrame], time_s: np.ndarray, config: PaperConfig, passes: Passes
 ) -> Float[Tensor, "key w"]:
+    """The latents of key frames at times [K], in the generator before any tuning; no gradients."""
     generator = puppet.generator
     k = generator.config.mapping.w_size
     start = generator.mapping.w_avg if config.start == "mean" else puppet.avatar.inversion.w
@@ -186,11 +187,28 @@ def _tuned(
             total, weight = total + sums[0], weight + sums[1]
         residual[0, BODY_RGB] += (1.0 if round_ == 0 else 0.7) * fill_chart(total, weight)
     errors = [
-        ((torch.sigmoid(_drawn(generator, base, residual, frame)) - frame.target).abs().mean(1) * frame.weight)
-        .sum() / frame.weight.sum().clamp(min=1e-6)
+        masked_error(generator, replace(base, residual=residual), frame)
         for frame, base in zip(frames, bases, strict=True)
-    ]  # fmt: skip
-    return residual[0], float(torch.stack(errors).mean())
+    ]
+    return residual[0], float(np.mean(errors))
+
+
+def masked_error(generator: Generator, planes: Planes, frame: KeyFrame) -> float:
+    """Mean absolute error of tuned planes against an edited render inside its face mask, in [0, 1]."""
+    with torch.no_grad():
+        off = (generator.decode(planes, frame.points[None]).body_rgb[0] - frame.target).abs().mean(1)
+    return float((off * frame.weight).sum() / frame.weight.sum().clamp(min=1e-6))
+
+
+def clip_error(
+    sequence: BaseSequence, layers: PhotoLayers, expressions: np.ndarray, config: PaperConfig
+) -> float:
+    """`masked_error` over all frames of a clip, key frames or not."""
+    errors = []
+    for k, expression in enumerate(torch.from_numpy(expressions)):
+        frame = key_frame(layers, expression, config)
+        errors.append(masked_error(sequence.puppet.generator, sequence.planes(k, expression), frame))
+    return float(np.mean(errors))
 
 
 def _drawn(

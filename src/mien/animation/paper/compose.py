@@ -1,4 +1,4 @@
-"""Final frames in mien-base: the driver's pose, the inverted face inside the re-projected mask, the rest around.
+"""Final frames in mien-base: at the driver's pose, the inverted face inside the re-projected mask.
 
 Outside the mask is the avatar's own latent, as in Lin et al. 2022, but moved and with the frame's mesh; the
 chest and the background are the photo's and stay where they are.
@@ -32,8 +32,8 @@ def compose_frame(
     puppet: Puppet, tuned: Puppet, planes: Planes, canvas: Canvas, expression: Float[Tensor, "52"],
     motion: HeadMotion, view: FaceView, photo: Camera,
 ) -> UInt8[np.ndarray, "height width 3"]:  # fmt: skip
-    """One frame: `puppet` around, `tuned` with a latent's `planes` inside the mask of `view`, which the camera
-    `photo` has."""
+    """One frame: `puppet` around, `tuned` with a latent's `planes` inside the mask of `view`; `photo` is the
+    camera of that mask."""
     head = posed(puppet, expression, motion)
     box = moving_box(puppet, canvas, head)
     image = canvas.plate.clone()

@@ -1,6 +1,6 @@
 """How much work paper mode does: the paper's own schedule, and a short one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from mien.inversion.eg3d.cost import CostConfig
@@ -52,7 +52,7 @@ class PaperConfig:
     """EG3D: samples along rays, coarse and fine."""
     weights: bool = False
     """EG3D: tune all weights, as the paper; else a residual of the planes."""
-    cost: CostConfig = CostConfig()
+    cost: CostConfig = field(default_factory=CostConfig)
 
     def descent(self, steps: int, rate: float) -> DescentConfig:
         """The paper's ramps."""

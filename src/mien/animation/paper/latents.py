@@ -45,7 +45,8 @@ def solve_jointly(
     """The latents of least cost; `gaps` [K - 1] divide the cost `step` of a move from one to the next."""
     count = len(quadratics)
     links = [step / max(float(gap), 1e-6) for gap in gaps]
-    diagonal, right = [], []
+    diagonal: list[Tensor] = []
+    right: list[Tensor] = []
     for k, own in enumerate(quadratics):  # eliminate forwards
         D, b = own.normal.clone(), own.right.clone()
         if k + 1 < count:
@@ -77,5 +78,7 @@ def spread_latents(
 
     K = kernel(one, one)
     scale = K.diagonal().mean().clamp(min=1e-9)
-    weights = torch.linalg.solve(K + noise * scale * torch.eye(len(K), dtype=K.dtype), latents.double() - mean)
+    weights = torch.linalg.solve(
+        K + noise * scale * torch.eye(len(K), dtype=K.dtype), latents.double() - mean
+    )
     return (mean + kernel(all_, one) @ weights).to(latents)

@@ -22,8 +22,11 @@ def inpaint_mouth(
 
 
 def filled_target(
-    edited: EditedRender, own: Float32[np.ndarray, "height width 3"], opening: np.ndarray, kept: np.ndarray
+    edited: Float32[np.ndarray, "height width 3"],
+    own: Float32[np.ndarray, "height width 3"],
+    opening: Float32[np.ndarray, "height width"],
+    kept: Float32[np.ndarray, "height width"],
 ) -> Float32[np.ndarray, "height width 3"]:
     """The edited render with the mouth of the latent's own picture, but for what is `kept`."""
     share = (opening * (1 - kept))[..., None]
-    return np.asarray(edited.rgb + share * (own - edited.rgb), np.float32)
+    return np.asarray(edited + share * (own - edited), np.float32)

@@ -22,6 +22,7 @@ from mien.apps.options import (
     crop_option,
     device_option,
     effort_option,
+    expression_mode_options,
     face_option,
     model_option,
     seed_option,
@@ -34,7 +35,15 @@ class AnimateCommand(GroupedCommand):
     groups: ClassVar = {
         "Driver": ("drive", "edits", "driver_face", "driver_fps", "seconds", "frames", "smoothing"),
         "From the driver to the photo": RETARGET_NAMES,
-        "Photo and picture": ("output", "crop_px", "face", "model", "effort"),
+        "Photo and picture": (
+            "output",
+            "crop_px",
+            "face",
+            "model",
+            "effort",
+            "expression_mode",
+            "paper_preset",
+        ),
     }
 
 
@@ -53,12 +62,14 @@ class AnimateCommand(GroupedCommand):
 @face_option
 @model_option
 @effort_option
+@expression_mode_options
 @device_option
 @seed_option
 def command(
     source: Path, drive: str | None, output: Path, edits: tuple[str, ...], driver_face: str,
     driver_fps: str | None, seconds: float, frames: int | None, smoothing: float, crop_px: int | None,
-    face: str, model: Path | None, effort: str, device: DeviceChoice, seed: int, **carried: Any,
+    face: str, model: Path | None, effort: str, expression_mode: Any, paper_preset: Any,
+    device: DeviceChoice, seed: int, **carried: Any,
 ) -> None:  # fmt: skip
     """Make the person of SOURCE (a photo, or an avatar made by `mien invert`) move like a driver.
 
@@ -67,11 +78,13 @@ def command(
     from dataclasses import replace
 
     from mien.animation.drivers import read_driver
+    from mien.animation.paper.config import PRESETS
     from mien.animation.smoothing import Smoothing
     from mien.apps.stages import stage_bar
     from mien.pipeline import (
         AnimateOptions,
         animate,
+        check_mode,
         check_video,
         forget_inversion,
         kept_folder,
@@ -85,6 +98,7 @@ def command(
     on_top, read = parsed_edits(edits), reading(driver_face, driver_fps, seconds, frames)
     how = retargeting(edits=on_top, **carried)
     opened = read_source(source)
+    check_mode(opened, expression_mode, model=model)
     if drive is None:
         motion, how = on_top.motion(), replace(how, use_pose=False, use_expression=False)
     else:  # before the work, as it may be wrong
@@ -94,7 +108,7 @@ def command(
         avatar = to_avatar(opened, made, report=report, kept=kept_folder(output))
     options = AnimateOptions(
         retargeting=how, smoothing=Smoothing(strength=smoothing), crop_px=crop_px, driver_face=driver_face,
-        device=device,
+        device=device, expression_mode=expression_mode, paper=PRESETS[paper_preset],
     )  # fmt: skip
     files = [path for path in input_files(drive) if path.is_file()]
     driven = animate(avatar, motion, output, options, sound=files[0] if files else None, model=model)
