@@ -2,10 +2,10 @@
 
     python benchmarks/modes.py [--frames 24] [--media FOLDER]
 
-Portraits at 256 px are driven by frames spread over two clips, in every mode by the same motion. MediaPipe and
-dlib look at each frame alone. Error is that of the tuned generator against the edited renders, inside the
-face masks, over all frames; passes are evaluations of the generator, without the final renders. Writes
-results/modes.json and a contact sheet. Needs `mien[eval]`.
+The head crops of portraits, 256 px wide, are driven by frames spread over two clips, in every mode by the
+same motion. MediaPipe and dlib look at each frame alone. Error is that of the tuned generator against the
+edited renders, inside the face masks, over all frames; passes are evaluations of the generator, without the
+final renders. Writes results/modes.json and a contact sheet. Needs `mien[eval]`.
 """
 
 import argparse
@@ -91,9 +91,7 @@ def avatar_of(portrait: Path, work: Path) -> Avatar:
     path = work / f"{portrait.stem}.mien"
     if not path.is_file():
         work.mkdir(parents=True, exist_ok=True)
-        made = BASE_KIND.create(
-            read_photo(portrait), AvatarOptions(size_px=SIZE_PX), lambda stage, share: None
-        )
+        made = BASE_KIND.create(read_photo(portrait), AvatarOptions(), lambda stage, share: None)
         save_avatar(path, made)
     return load_avatar(path)
 
@@ -102,7 +100,7 @@ def measure(
     portrait: Path, avatar: Avatar, driver: Path, meter: IdentityMeter, count: int
 ) -> tuple[dict[str, Any], list[list[np.ndarray]]]:
     """All modes on one clip, and their frames for the sheet."""
-    stage = BASE_KIND.stage(avatar, Tools(), None)
+    stage = BASE_KIND.stage(avatar, Tools(), SIZE_PX)
     motion = smooth_motion(read_driver(driver, show_progress=False))
     driven = stage.drive(motion, Retargeting(), calibrated=True)
     index = spread_indices(len(driven), count)
