@@ -24,7 +24,7 @@ def test_paper_mode_writes_a_video(avatar_file: Path, moves: Path, tmp_path: Pat
         "animate", str(avatar_file), "--drive", str(moves), "-o", str(out), "--expression-mode", "paper",
     ]) == 0  # fmt: skip
     with VideoReader(out) as reader:
-        assert sum(1 for _ in reader) == 4
+        assert sum(1 for _ in reader) == 3
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 

@@ -25,6 +25,7 @@ from mien.core.arkit import ARKIT_INDEX
 from mien.core.geometry import axis_angle_to_matrix
 from mien.core.viewpoint import ViewAngles
 from mien.generator.backbones import StyleGan2Config
+from mien.generator.eg3d.checkpoint import load_eg3d
 from mien.generator.eg3d.config import Eg3dConfig
 from mien.generator.eg3d.generator import Eg3dGenerator
 from mien.generator.eg3d.render import RenderingConfig
@@ -49,7 +50,7 @@ SHORT = replace(
 
 @pytest.fixture(scope="module")
 def actor() -> Eg3dActor:
-    """A photo of smooth colours over which the mean head lies, in a generator that knows nobody."""
+    """In a generator that knows nobody."""
     made = Eg3dGenerator(
         Eg3dConfig(
             backbone=StyleGan2Config(LabelMappingConfig(z_dim=16), resolution=16, channel_max=8),
@@ -57,7 +58,11 @@ def actor() -> Eg3dActor:
         )
     )  # fmt: skip
     draw_weights(made, torch.Generator().manual_seed(3))
-    made = made.eval().requires_grad_(False)
+    return actor_in(made.eval().requires_grad_(False))
+
+
+def actor_in(made: Eg3dGenerator) -> Eg3dActor:
+    """A photo of smooth colours over which the mean head lies."""
     model, expression, R = load_head_model(), torch.zeros(52), torch.eye(3)
     crop = CropRegion(50.5, 55.25, 80.0)
     fit = FaceFit(
@@ -75,11 +80,14 @@ def actor() -> Eg3dActor:
     y, x = np.mgrid[: PHOTO[0], : PHOTO[1]]
     rgb = np.stack([90 + x, 60 + y, 150 - x * 0.5], -1).astype(np.uint8)
     alpha = (np.hypot((x - 50.5) / 30, (y - 60) / 45) < 1).astype(np.float32)
-    plates = eg3d_plates(rgb, alpha, where, out, model.chin_y(model.mean))
-    pictures = (torch.from_numpy(np.array(p)) for p in (rgb, (alpha * 255).astype(np.uint8), *plates))
-    return make_actor(
-        Eg3dAvatar(Eg3dInversion(w, {}, 0.0), where, *pictures, {"photo": "nobody.png"}), made, model
+    plate, background = eg3d_plates(rgb, alpha, where, out, model.chin_y(model.mean))
+    photo, matte, plate_, behind = (
+        torch.from_numpy(np.array(p)) for p in (rgb, (alpha * 255).astype(np.uint8), plate, background)
     )
+    avatar = Eg3dAvatar(
+        Eg3dInversion(w, {}, 0.0), where, photo, matte, plate_, behind, {"photo": "nobody.png"}
+    )
+    return make_actor(avatar, made, model)
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +193,10 @@ def test_targets_are_the_edit_in_the_crop(actor: Eg3dActor, layers: PhotoLayers)
     assert crop.face[crop.opening > 0.9].max() < 0.2
 
 
-def test_frames_lie_over_the_photo(actor: Eg3dActor, layers: PhotoLayers, tmp_path: Path) -> None:
+def test_frames_lie_over_the_photo(ball_file: Path, tmp_path: Path) -> None:
+    """Of a person who is a solid ball."""
+    actor = actor_in(load_eg3d(ball_file))
+    layers = layers_of(source_of(actor.avatar, actor.model))
     stage = staged(photo_stage(actor), "paper", SHORT, tmp_path / "kept")
     assert isinstance(stage, PaperEg3dStage)
     assert isinstance(stage, Stage)
@@ -200,8 +211,12 @@ def test_frames_lie_over_the_photo(actor: Eg3dActor, layers: PhotoLayers, tmp_pa
     assert [f.shape for f in frames] == [(*PHOTO, 3)] * 5
     far = border(PHOTO, actor.place.crop).numpy() == 0
     for frame in frames:
-        assert np.array_equal(frame[far], actor.avatar.photo.numpy()[far])
-    assert np.abs(frames[2].astype(int) - frames[0]).max() > 8
+        assert np.array_equal(frame[far], actor.avatar.plate.numpy()[far])
+    change = np.abs(frames[2].astype(int) - frames[0]).max(2)
+    assert change.max() > 40  # the mouth opens
+    lips = layers.source.landmarks_px[[61, 291, 0, 17]] + np.array(layers.source.box_px[:2])
+    where = np.argwhere(change > 40).mean(0)[::-1]
+    assert np.linalg.norm(where - lips.mean(0)) < 0.5 * layers.source.face_width_px
     assert np.abs(frames[3].astype(int) - frames[2]).max() > 8
     assert stage.passes(motion).frames == 15
     assert stage.key(motion) != photo_stage(actor).key(motion)
