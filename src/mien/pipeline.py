@@ -3,7 +3,7 @@
 What depends on the generator that a person lives in is in `mien.animation.kinds`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -15,7 +15,7 @@ from mien.animation.drivers import read_driver
 from mien.animation.kinds import KINDS, AnyAvatar, kind_for, kind_of, read_avatar
 from mien.animation.kinds.interface import Report, Tools
 from mien.animation.kinds.photo import AvatarOptions
-from mien.animation.modes import ExpressionMode, chosen_mode, staged
+from mien.animation.modes import ExpressionMode, chosen_mode, paper_facts, staged
 from mien.animation.motion import Motion
 from mien.animation.paper.config import FAST, PaperConfig
 from mien.animation.retarget import DrivenMotion, Retargeting
@@ -118,11 +118,13 @@ def forget_inversion(output: Path) -> None:
 def animate(
     avatar: AnyAvatar, driver: Path | Motion, output: Path, options: AnimateOptions | None = None,
     *, sound: Path | None = None, model: Path | None = None, show_progress: bool = True,
+    note: Callable[[str], None] = lambda line: None,
 ) -> DrivenMotion:  # fmt: skip
     """Write a video of the avatar moving like the driver, at its frame rate and with its sound.
 
     Killed, the same call goes on with the frames that were done (kept beside the output) to the same bytes.
-    `sound` is a file to take the sound from where the driver is a motion that was tracked before.
+    `sound` is a file to take the sound from where the driver is a motion that was tracked before. `note` is
+    told what paper mode did.
     """
     options = options or AnimateOptions()
     motion = read_driver(driver, face=options.driver_face, show_progress=show_progress)
@@ -149,6 +151,8 @@ def animate(
         raise
     store.remove()
     forget(kept)
+    if facts := paper_facts(stage):
+        note(facts)
     return driven
 
 

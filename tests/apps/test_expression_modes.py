@@ -18,13 +18,16 @@ def moves(tmp_path: Path) -> Path:
     return path
 
 
-def test_paper_mode_writes_a_video(avatar_file: Path, moves: Path, tmp_path: Path) -> None:
+def test_paper_mode_writes_a_video(
+    avatar_file: Path, moves: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out.mp4"
     assert run([
         "animate", str(avatar_file), "--drive", str(moves), "-o", str(out), "--expression-mode", "paper",
     ]) == 0  # fmt: skip
     with VideoReader(out) as reader:
         assert sum(1 for _ in reader) == 3
+    assert "3 key frames of 3, " in capsys.readouterr().out
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 

@@ -41,6 +41,11 @@ def chosen_mode(kind: type[AnyAvatar], mode: ExpressionMode | None) -> Expressio
     return mode
 
 
+def paper_facts(stage: Stage) -> str:
+    """What paper mode did for a clip, in a line; nothing in the other modes."""
+    return stage.facts() if isinstance(stage, PaperBaseStage | PaperEg3dStage) else ""
+
+
 def staged(stage: Stage, mode: ExpressionMode, config: PaperConfig, kept: Path | None = None) -> Stage:
     """A kind's stage in a mode. Long work of paper mode is kept in the folder `kept`."""
     if mode != "paper":

@@ -89,3 +89,11 @@ class Passes:
 def paper_schedule(frames: int) -> int:
     """Passes of the authors' code for a clip: 2000 + 100 per further frame + 2000."""
     return PAPER.first_steps + PAPER.frame_steps * (frames - 1) + PAPER.tuning_steps
+
+
+def described(passes: Passes, keys: int, frames: int) -> str:
+    """The passes of a clip, in a line."""
+    return (
+        f"{keys} key frames of {frames}, {passes.inversion} passes of the generator (W {passes.latent}, "
+        f"tuning {passes.tuning}, mouth {passes.mouth}; the paper's schedule takes {paper_schedule(frames)})"
+    )

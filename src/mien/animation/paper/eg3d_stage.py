@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from mien.animation.eg3d.actor import Drawn, Eg3dActor, SourceView, draw, neck_motion
 from mien.animation.eg3d.stage import Eg3dStage
 from mien.animation.motion import Motion
-from mien.animation.paper.config import FAST, PaperConfig, Passes
+from mien.animation.paper.config import FAST, PaperConfig, Passes, described
 from mien.animation.paper.edited import edited_render
 from mien.animation.paper.eg3d import Eg3dSequence, crop_of, invert_clip_eg3d
 from mien.animation.paper.layers import PhotoLayers, layers_of
@@ -73,6 +73,10 @@ class PaperEg3dStage:
     def passes(self, driven: DrivenMotion) -> Passes:
         """Evaluations of the generator for a clip, its final renders among them."""
         return self.sequence(driven).passes
+
+    def facts(self) -> str:
+        """What was done for the last clip, in a line; nothing if nothing was."""
+        return "".join(described(s.passes, len(s.keys), len(s.latents)) for s in self._made.values())
 
     def frames(self, driven: DrivenMotion, frames: Iterable[int] | None = None) -> Iterator[np.ndarray]:
         """Pictures of all frames or of those given, in order."""

@@ -13,7 +13,7 @@ from mien.animation.kinds.base import BaseStage
 from mien.animation.motion import Motion
 from mien.animation.paper.base import BaseSequence, invert_clip
 from mien.animation.paper.compose import compose_frame
-from mien.animation.paper.config import FAST, PaperConfig, Passes
+from mien.animation.paper.config import FAST, PaperConfig, Passes, described
 from mien.animation.paper.edited import face_view
 from mien.animation.paper.layers import PhotoLayers, layers_of
 from mien.animation.paper.source import source_of
@@ -69,6 +69,10 @@ class PaperBaseStage:
     def passes(self, driven: DrivenMotion) -> Passes:
         """Evaluations of the generator for a clip, its final renders among them."""
         return self.sequence(driven).passes
+
+    def facts(self) -> str:
+        """What was done for the last clip, in a line; nothing if nothing was."""
+        return "".join(described(s.passes, len(s.keys), len(s.latents)) for s in self._made.values())
 
     def frames(self, driven: DrivenMotion, frames: Iterable[int] | None = None) -> Iterator[np.ndarray]:
         """Pictures of all frames or of those given; latents and tuning are always those of the whole clip."""

@@ -111,6 +111,8 @@ def command(
         device=device, expression_mode=expression_mode, paper=PRESETS[paper_preset],
     )  # fmt: skip
     files = [path for path in input_files(drive) if path.is_file()]
-    driven = animate(avatar, motion, output, options, sound=files[0] if files else None, model=model)
+    driven = animate(
+        avatar, motion, output, options, sound=files[0] if files else None, model=model, note=click.echo
+    )
     forget_inversion(output)
     click.echo(f"{output}: {len(driven)} frames at {float(driven.fps):g} frames/s")
