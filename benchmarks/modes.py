@@ -60,6 +60,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--media", type=Path, default=ROOT.parent / "shared" / "media")
+    parser.add_argument("--portraits", nargs="*", default=PORTRAITS)
     parser.add_argument("--frames", type=int, default=24)
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "benchmarks" / "modes")
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results" / "modes.json")
@@ -72,7 +73,7 @@ def main() -> None:
         "frames": options.frames, "size_px": SIZE_PX, "threads": options.threads, "seen_px": SEEN_PX,
         "paper_schedule_passes": {str(n): paper_schedule(n) for n in (options.frames, 100)}, "clips": {},
     }  # fmt: skip
-    for portrait in PORTRAITS:
+    for portrait in options.portraits:
         avatar = avatar_of(options.media / portrait, options.work)
         for driver in DRIVERS:
             entry, pictures = measure(

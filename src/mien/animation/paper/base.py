@@ -79,11 +79,12 @@ def invert_clip(
         keys = choose_keys(expressions, config.keys)
         frames = [key_frame(layers, torch.from_numpy(expressions[k]), config) for k in keys]
         at_keys = key_latents(puppet, frames, time_s[keys], config, passes)
-        latents = at_keys
-        if len(keys) < len(expressions):
-            latents = spread_latents(expressions[keys], at_keys, expressions)
+        own = puppet.avatar.fit.expression[None].numpy()
+        spread = spread_latents(expressions[keys], at_keys, np.concatenate([expressions, own]))
+        latents = spread[:-1] if len(keys) < len(expressions) else at_keys
         residual, error = _tuned(puppet, frames, at_keys, config, passes)
-        tuned = replace(puppet.avatar.inversion, residual=residual)
+        # What the photo shows beyond the tuned generator is told with a latent of this clip.
+        tuned = replace(puppet.avatar.inversion, residual=residual, w=spread[-1])
         made = make_puppet(
             replace(puppet.avatar, inversion=tuned), puppet.generator, puppet.model, detail=config.detail
         )

@@ -54,7 +54,8 @@ class EditedRender:
     region: Float32[np.ndarray, "height width"]
     """All that the edit can change: the face as it is now and as it was, with their rings, holes included."""
     shown: Float32[np.ndarray, "height width"]
-    """How far a pixel's colour is the photo's own, and not filled in."""
+    """How far the photo is known to show a pixel's point: what a texture may be learnt from. Where nothing
+    moves the colours are the photo's even if mesh and photo disagree there on what is lip and what tooth."""
     distance: Float32[np.ndarray, "height width"]
     """To the mesh along the ray, EG3D units; `MISS_DEPTH` where it is not met."""
 
@@ -81,7 +82,7 @@ def edited_render(layers: PhotoLayers, vertices: Float[Tensor, "vertex 3"]) -> E
     return EditedRender(
         rgb=picture.clip(0, 1), face=soft[0] * (1 - layers.front), opening=soft[1],
         region=np.maximum(share, was) * (1 - layers.front),
-        shown=(own * (on_face | opening) * (1 - layers.front)).astype(np.float32),
+        shown=(found.seen * found.trust * (on_face | opening) * (1 - layers.front)).astype(np.float32),
         distance=hits.depth.reshape(source.shape),
     )  # fmt: skip
 

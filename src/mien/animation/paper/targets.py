@@ -1,11 +1,16 @@
 """Where a key frame's target is the edited render, and where the latent's own picture: inside the mouth."""
 
+from typing import Final
+
 import cv2
 import numpy as np
 from jaxtyping import Float32
 
 from mien.animation.paper.config import PaperConfig
 from mien.animation.paper.edited import EditedRender
+
+CLEARANCE: Final = 3.0
+"""Share of the mouth's opening, inverted, from which a pixel shows nothing of the face."""
 
 
 def inpaint_mouth(
@@ -18,7 +23,8 @@ def inpaint_mouth(
         kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (2 * radius + 1, 2 * radius + 1))
         grown = cv2.dilate((opening > 0.5).astype(np.float32), kernel)
         opening = cv2.GaussianBlur(grown, (0, 0), max(radius / 5, 0.5))
-    return edited.face * (1 - opening), opening
+    clear = np.clip(1 - CLEARANCE * opening, 0, 1)  # pixels on the lips' edge show both
+    return edited.face * clear, opening
 
 
 def filled_target(
