@@ -3,16 +3,18 @@
 What depends on the generator that a person lives in is in `mien.animation.kinds`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mien.animation.drivers import read_driver
-from mien.animation.kinds import AnyAvatar, kind_for, kind_of, read_avatar
+from mien.animation.kinds import KINDS, AnyAvatar, kind_for, kind_of, read_avatar
 from mien.animation.kinds.interface import Report, Tools
 from mien.animation.kinds.photo import AvatarOptions
+from mien.animation.modes import ExpressionMode, chosen_mode, paper_facts, staged
 from mien.animation.motion import Motion
+from mien.animation.paper.config import FAST, PaperConfig
 from mien.animation.paste.cast import Role, photo_scene
 from mien.animation.performance import Direction, Performance, kept_driven, settings, write_scene
 from mien.animation.resample import resampled
@@ -47,6 +49,10 @@ class AnimateOptions:
     """Send what makes a tracker measure the driver's coefficients and pose on the avatar (mien-base)."""
     driver_face: str = "largest"
     device: DeviceChoice = "auto"
+    expression_mode: ExpressionMode | None = None
+    """None is the default of the avatar's kind."""
+    paper: PaperConfig = FAST
+    """How paper mode works."""
 
     @property
     def direction(self) -> Direction:
@@ -129,18 +135,21 @@ def animate(
     avatar: AnyAvatar, driver: Path | Motion, output: Path, options: AnimateOptions | None = None,
     *, sound: Path | None = None, model: Path | None = None, show_progress: bool = True,
     kept: KeptWork | None = None, manifest: Path | None = None,
+    note: Callable[[str], None] = lambda line: None,
 ) -> DrivenMotion:  # fmt: skip
     """Write a video of the avatar moving like the driver, at its times and with its sound.
 
     Killed, the same call goes on with what was done (`kept`, beside the output) to the same bytes. `sound` is
     a file to take the sound from where the driver is a motion that was tracked before. `manifest` is a JSON
-    file to write: hashes of inputs, weights and output, and settings.
+    file to write: hashes of inputs, weights and output, and settings. `note` is told what paper mode did.
     """
     options = options or AnimateOptions()
     check_output(output, suffixes=VIDEO_SUFFIXES)
     with kept or KeptWork(output) as work:
         motion = read_driver(driver, face=options.driver_face, show_progress=show_progress, kept=work)
+        mode, descents = chosen_mode(type(avatar), options.expression_mode), paper_folder(output)
         stage = kind_of(avatar).stage(avatar, Tools(model, options.device), options.crop_px)
+        stage = staged(stage, mode, options.paper, descents)
         driven = kept_driven(stage, motion, options.direction, work)
         sound = driver if isinstance(driver, Path) else sound
         audio = sound if sound is not None and is_video(sound) else None
@@ -149,7 +158,28 @@ def animate(
         write_scene(scene, output, work, facts, audio=audio, show_progress=show_progress)
         if manifest is not None:
             work.write_manifest(manifest)
+    forget_paper(output)
+    if did := paper_facts(stage):
+        note(did)
     return driven
+
+
+def paper_folder(output: Path) -> Path:
+    """Where paper mode keeps the state of its descents on the way to this output."""
+    return output.with_name(f".{output.name}.paper")
+
+
+def forget_paper(output: Path) -> None:
+    """Delete what paper mode has kept, once the output is there."""
+    forget(paper_folder(output))
+
+
+def check_mode(
+    source: AnyAvatar | Photo, mode: ExpressionMode | None, *, model: Path | None = None, pasted: bool = False
+) -> None:
+    """Refuse, before any work, an expression mode that the avatar, or that of the photo, does not have."""
+    known = next(kind for kind, own in KINDS.items() if own is kind_for(model))
+    chosen_mode(known if isinstance(source, Photo) else type(source), mode, pasted=pasted)
 
 
 def animate_in_photo(

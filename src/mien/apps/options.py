@@ -72,6 +72,24 @@ def effort_option(function: F) -> F:
     )(function)
 
 
+def expression_mode_options(function: F) -> F:
+    """--expression-mode and --paper-preset, handed on as `expression_mode` and `paper_preset`."""
+    for option in (
+        click.option(
+            "--paper-preset", type=click.Choice(["fast", "paper"]), default="fast", show_default=True,
+            help="Paper mode: few key frames, or every frame with the paper's own schedule.",
+        ),
+        click.option(
+            "--expression-mode", type=click.Choice(["native", "deformed", "paper"]),
+            help="How expressions come about: native (mien-base, its default), deformed (EG3D models, their "
+            "default), or paper: photo edited on the mesh, inverted frame by frame, tuned once (Lin et al. "
+            "2022).",
+        ),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
 def avatar_options(*, seed: int, effort: str, **more: Any) -> "AvatarOptions":
     """How to make an avatar, from what the options above gave."""
     from mien.inversion.eg3d.invert import EFFORTS as CONFIGS

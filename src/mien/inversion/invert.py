@@ -140,7 +140,7 @@ def solve_w(
 ) -> Float[Tensor, " w"]:
     """Ridge regression on the basis planes: features are linear in W. The prior is N(w_avg, w_std)."""
     k = generator.config.mapping.w_size
-    expression, unit = fit.expression[None], torch.eye(k)
+    expression = fit.expression[None]
     start = generator.mapping.w_avg
     precision = torch.diag(1 / generator.w_std.square())
     normal, right = config.ridge * precision, torch.zeros(k)
@@ -149,19 +149,27 @@ def solve_w(
             continue
         points = o.points[None]
         at_start = sample_planes(generator.planes(start[None], expression), points)[0, :, o.channels]
-        at_zero = sample_planes(generator.planes(torch.zeros(1, k), expression), points)[0, :, o.channels]
-        rows = [
-            sample_planes(
-                generator.planes(part, expression.expand(len(part), -1)), points.expand(len(part), -1, -1)
-            )
-            for part in unit.split(8)
-        ]
-        A = (torch.cat(rows)[:, :, o.channels] - at_zero).permute(1, 2, 0).reshape(-1, k)
+        A = w_jacobian(generator, o.points, o.channels, fit.expression).reshape(-1, k)
         b = (o.target - at_start).reshape(-1)
         weight = o.weight.repeat_interleave(o.target.shape[1])
         normal = normal + A.T @ (weight[:, None] * A)
         right = right + A.T @ (weight * b)
     return start + torch.linalg.solve(normal, right)
+
+
+def w_jacobian(
+    generator: Generator, points: Float[Tensor, "point 3"], channels: slice, expression: Float[Tensor, "52"]
+) -> Float[Tensor, "point channel w"]:
+    """What each number of W adds to the features at plane coordinates: the same for every W."""
+    k = generator.config.mapping.w_size
+    zero = sample_planes(generator.planes(torch.zeros(1, k), expression[None]), points[None])[..., channels]
+    rows = [
+        sample_planes(
+            generator.planes(part, expression.expand(len(part), -1)), points.expand(len(part), -1, -1)
+        )[..., channels]
+        for part in torch.eye(k).split(8)
+    ]
+    return (torch.cat(rows) - zero).permute(1, 2, 0)
 
 
 def body_observations(evidence: PhotoEvidence, config: InversionConfig) -> Observations:

@@ -108,6 +108,10 @@ class Eg3dStage:
         layers = torch.cat([drawn.rgb * cover[..., None], cover[..., None]], -1)
         return over_photo(layers, self.region, self.shape) * border(self.shape, self.region)[..., None]
 
+    def composed(self, drawn: Drawn) -> UInt8[np.ndarray, "height width 3"]:
+        """The whole picture of what is drawn."""
+        return self._over_plate(self.placed(drawn))
+
     def _over_plate(self, placed: Float[Tensor, "height width 4"]) -> UInt8[np.ndarray, "height width 3"]:
         return to_uint8(placed[..., :3] + self.plate * (1 - placed[..., 3:]))
 

@@ -23,6 +23,7 @@ from mien.apps.options import (
     crop_option,
     device_option,
     effort_option,
+    expression_mode_options,
     manifest_option,
     model_option,
     resume_option,
@@ -36,7 +37,17 @@ class AnimateCommand(GroupedCommand):
     groups: ClassVar = {
         "Driver": ("drive", "edits", "driver_face", "driver_fps", "seconds", "frames", "smoothing"),
         "From the driver to the photo": RETARGET_NAMES,
-        "Photo and picture": ("output", "crop_px", "faces", "paste_back", "into", "model", "effort"),
+        "Photo and picture": (
+            "output",
+            "crop_px",
+            "faces",
+            "paste_back",
+            "into",
+            "model",
+            "effort",
+            "expression_mode",
+            "paper_preset",
+        ),
         "Long clips": ("resume", "manifest"),
     }
 
@@ -58,13 +69,14 @@ class AnimateCommand(GroupedCommand):
 @manifest_option
 @model_option
 @effort_option
+@expression_mode_options
 @device_option
 @seed_option
 def command(
     source: Path, drive: str | None, output: Path, edits: tuple[str, ...], driver_face: str,
     driver_fps: str | None, seconds: float, frames: int | None, smoothing: float, crop_px: int | None,
     faces: tuple[str, ...], paste_back: bool, into: Path | None, resume: bool | None,
-    manifest: Path | None, model: Path | None, effort: str,
+    manifest: Path | None, model: Path | None, effort: str, expression_mode: Any, paper_preset: Any,
     device: DeviceChoice, seed: int, **carried: Any,
 ) -> None:  # fmt: skip
     """Make the person of SOURCE (a photo, or an avatar made by `mien invert`) move like a driver.
@@ -75,6 +87,7 @@ def command(
 
     from mien.animation.drivers import read_driver
     from mien.animation.motion import Motion
+    from mien.animation.paper.config import PRESETS
     from mien.animation.paste.cast import check_pasting
     from mien.animation.retarget import DrivenMotion
     from mien.animation.smoothing import Smoothing
@@ -85,8 +98,10 @@ def command(
         animate,
         animate_in_photo,
         check_manifest,
+        check_mode,
         check_video,
         forget_inversion,
+        forget_paper,
         kept_folder,
         read_source,
         to_avatars,
@@ -107,9 +122,11 @@ def command(
     on_top, read = parsed_edits(edits), reading(driver_face, driver_fps, seconds, frames)
     how = retargeting(edits=on_top, **carried)
     opened = read_source(source)
+    check_mode(opened, expression_mode, model=model, pasted=pasted)
     photo, which = check_pasting(opened, into, [part.face for part in parts]) if pasted else (None, None)
     if resume is False:
         forget_inversion(output)
+        forget_paper(output)
     with KeptWork(output, resume=resume, say=said) as kept:
         if drives == [None]:
             motions, how = [on_top.motion()], replace(how, use_pose=False, use_expression=False)
@@ -128,13 +145,14 @@ def command(
             )
         options = AnimateOptions(
             retargeting=how, smoothing=Smoothing(strength=smoothing), crop_px=crop_px,
-            driver_face=driver_face, device=device,
+            driver_face=driver_face, device=device, expression_mode=expression_mode,
+            paper=PRESETS[paper_preset],
         )  # fmt: skip
         sound = next((path for path in files[:1] if path.is_file()), None)
         if photo is None:
             shown: DrivenMotion | Motion = animate(
                 avatars[0], motions[0], output, options, sound=sound, model=model, kept=kept,
-                manifest=manifest,
+                manifest=manifest, note=click.echo,
             )  # fmt: skip
         else:
             shown = first = animate_in_photo(

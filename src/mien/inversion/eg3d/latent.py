@@ -69,6 +69,35 @@ def find_w(
     """The latent whose picture is nearest to the target."""
     config = config or LatentConfig()
     start = mean_w(generator, camera, config.mean_of)
+    return search_w(
+        generator, target, camera, start, config=config, seed=seed, kept=kept, report=report
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Tie:
+    """What holds a latent to another one, of a frame before."""
+
+    w: Float[Tensor, "1 w"]
+    weight: float
+    """Of the squared distance, in deviations of W."""
+
+
+def search_w(
+    generator: Eg3dGenerator,
+    target: Target,
+    camera: Camera,
+    start: MeanW,
+    *,
+    config: LatentConfig,
+    residual: Float[Tensor, "1 3 channel y x"] | None = None,
+    tie: Tie | None = None,
+    name: str = "latent",
+    seed: int = 0,
+    kept: Kept | None = None,
+    report: Callable[[float], None] = lambda share: None,
+) -> Float[Tensor, "1 w"]:
+    """`find_w` from any latent (`start.mean`), with what tuning adds to the planes, and tied to another."""
     w = start.mean.clone().requires_grad_(True)
     small = target.resized(config.side_px)
 
@@ -77,13 +106,16 @@ def find_w(
         share = max(0.0, 1 - step / config.steps / config.noise_until)
         noise = torch.randn(w.shape, generator=random).to(w) * (start.deviation * config.noise * share**2)
         planes = differentiable_planes(generator, w + noise)
+        planes = planes if residual is None else planes + residual.to(planes)
         raw = generator.render_raw(
             planes, camera, neural_resolution=config.side_px, samples=config.samples, random=random
         )
         cost = image_cost(raw.image_raw, small, config.cost)
+        if tie is not None:
+            cost = cost + tie.weight * (w - tie.w).square().sum() / max(start.deviation**2, 1e-12)
         cost.backward()
         return float(cost.detach())
 
     descent = DescentConfig(config.steps, config.rate)
-    descend([w], slope, descent, name="latent", kept=kept, report=report)
+    descend([w], slope, descent, name=name, kept=kept, report=report)
     return w.detach()

@@ -11,7 +11,7 @@ Two ways:
 Steps draw the volume-rendered picture; the last ones the final picture through super-resolution as well.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Literal
@@ -56,6 +56,16 @@ class TuningConfig:
 
 Tuning = dict[str, Tensor]
 """What is added, by name: `planes` [1, 3, channel, y, x], or weights by the generator's own names."""
+KEPT_PLANES = 16
+"""Pivots whose planes are kept during a tuning; of more they are made again when it is their turn."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pivot:
+    """A latent that stays, and what its picture shall be."""
+
+    w: Float[Tensor, "1 w"]
+    target: Target
 
 
 def tune(
@@ -73,11 +83,35 @@ def tune(
 
     The generator is left as it was.
     """
+    return tune_to([Pivot(w, target)], generator, camera, config=config, seed=seed, kept=kept, report=report)
+
+
+def tune_to(
+    pivots: Sequence[Pivot],
+    generator: Eg3dGenerator,
+    camera: Camera,
+    *,
+    start: Tuning | None = None,
+    config: TuningConfig | None = None,
+    seed: int = 0,
+    kept: Kept | None = None,
+    report: Callable[[float], None] = lambda share: None,
+) -> Tuning:
+    """One tuning for several pivots, which take turns in an order drawn for every round of them.
+
+    A residual `start` of the planes is gone on from, and is part of the result.
+    """
     config = config or TuningConfig()
     if config.way == "none":
-        return {}
+        return start or {}
     run = _tune_planes if config.way == "planes" else _tune_weights
-    return run(generator, w, target, camera, config, seed, kept, report)
+    return run(pivots, generator, camera, start or {}, config, seed, kept, report)
+
+
+def turn_of(step: int, count: int, seed: int) -> int:
+    """Whose turn a step is."""
+    random = torch.Generator().manual_seed(seed * 1_000_003 + step // count)
+    return int(torch.randperm(count, generator=random)[step % count])
 
 
 def tuned_planes(
@@ -103,23 +137,36 @@ def tuned_generator(generator: Eg3dGenerator, tuning: Tuning) -> Eg3dGenerator:
 
 
 def _tune_planes(
-    generator: Eg3dGenerator, w: Tensor, target: Target, camera: Camera, config: TuningConfig, seed: int,
-    kept: Kept | None, report: Callable[[float], None],
+    pivots: Sequence[Pivot], generator: Eg3dGenerator, camera: Camera, start: Tuning, config: TuningConfig,
+    seed: int, kept: Kept | None, report: Callable[[float], None],
 ) -> Tuning:  # fmt: skip
-    with torch.no_grad():
-        planes = generator.planes(w)
-    pyramid = _pyramid(planes, config.levels)
+    few: dict[int, Tensor] = {}
+
+    def planes_of(index: int) -> Tensor:
+        if index in few:
+            return few[index]
+        planes = tuned_planes(generator, pivots[index].w, start)
+        if len(few) < KEPT_PLANES:
+            few[index] = planes
+        return planes
+
+    shape = planes_of(0).shape
+    pyramid = _pyramid(planes_of(0), config.levels)
 
     def slope(step: int) -> float:
-        residual = _summed(pyramid, planes.shape)
-        cost = _cost(generator, planes + residual, w, target, camera, config, step, seed)
+        index = turn_of(step, len(pivots), seed)
+        residual, pivot = _summed(pyramid, shape), pivots[index]
+        planes = planes_of(index) + residual
+        cost = _cost(generator, planes, pivot.w, pivot.target, camera, config, step, seed)
         cost = cost + config.stay * residual.square().mean()
         cost.backward()
         return float(cost.detach())
 
     descent = DescentConfig(config.steps, config.rate)
     descend(pyramid, slope, descent, name="planes", kept=kept, report=report)
-    return {RESIDUAL: _summed(pyramid, planes.shape).detach().half()}
+    found = _summed(pyramid, shape).detach()
+    before = start.get(RESIDUAL)
+    return start | {RESIDUAL: (found if before is None else found + before.to(found)).half()}
 
 
 def _pyramid(planes: Tensor, levels: int) -> list[Tensor]:
@@ -136,8 +183,8 @@ def _summed(pyramid: list[Tensor], shape: torch.Size) -> Float[Tensor, "1 3 chan
 
 
 def _tune_weights(
-    generator: Eg3dGenerator, w: Tensor, target: Target, camera: Camera, config: TuningConfig, seed: int,
-    kept: Kept | None, report: Callable[[float], None],
+    pivots: Sequence[Pivot], generator: Eg3dGenerator, camera: Camera, start: Tuning, config: TuningConfig,
+    seed: int, kept: Kept | None, report: Callable[[float], None],
 ) -> Tuning:  # fmt: skip
     tuned = deepcopy(generator)
     named = {n: p for n, p in tuned.named_parameters() if not n.startswith("backbone.mapping")}
@@ -145,7 +192,11 @@ def _tune_weights(
         parameter.requires_grad_(True)
 
     def slope(step: int) -> float:
-        cost = _cost(tuned, tuned.planes(w), w, target, camera, config, step, seed)
+        pivot = pivots[turn_of(step, len(pivots), seed)]
+        planes = tuned.planes(pivot.w)
+        if RESIDUAL in start:
+            planes = planes + start[RESIDUAL].to(planes)
+        cost = _cost(tuned, planes, pivot.w, pivot.target, camera, config, step, seed)
         cost.backward()
         return float(cost.detach())
 
@@ -153,7 +204,7 @@ def _tune_weights(
     descend(list(named.values()), slope, descent, name="weights", kept=kept, report=report)
     before = generator.state_dict()
     changes = {name: (p.detach() - before[name]).half() for name, p in named.items()}
-    return {name: change for name, change in changes.items() if bool(change.any())}
+    return start | {name: change for name, change in changes.items() if bool(change.any())}
 
 
 def _cost(
