@@ -6,12 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from mien.core.arkit import ARKIT_INDEX
 from mien.core.camera import Camera
 from mien.core.geometry import axis_angle_to_matrix
 from mien.generator.haircolours import tabulate_hair
 from mien.generator.hairtables import make_hair_tables
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
+from mien.generator.posed import mouth_retreat
 from mien.generator.render import (
     HairShell,
     PosedHead,
@@ -27,8 +29,9 @@ from mien.generator.render import (
 )
 from mien.generator.samples import StillHead, still_head
 from mien.generator.volume import MarchConfig, march
-from mien.morphable.carry import HeadMotion
-from mien.morphable.model import CHIN_LANDMARK, MorphableModel
+from mien.morphable.carry import HeadMotion, make_carrier
+from mien.morphable.model import CHIN_LANDMARK, PARTS, MorphableModel
+from mien.morphable.raster import RayScene
 
 SIZE = 48
 SLOW = MarchConfig(40, 40)
@@ -261,3 +264,34 @@ def test_expression_moves_the_mesh(known, model: MorphableModel, head: StillHead
     assert np.abs(posed.vertices - plain.vertices).max() > 1e-3
     assert posed.vertices.dtype == np.float32
     assert generator.planes(known.codes[:1], smile[None]).uv.shape[1] == 12
+
+
+def test_the_mouth_of_a_wide_smile_stays_behind_the_chin(model: MorphableModel) -> None:
+    """Seen from the front, nothing of the mouth's inside is before the skin around it."""
+    expression = torch.zeros(52)
+    for name, value in (("jawOpen", 1.0), ("mouthSmileLeft", 1.0), ("mouthSmileRight", 1.0)):
+        expression[ARKIT_INDEX[name]] = value
+    identity = torch.zeros(len(model.identity))
+    carrier = make_carrier(model, model.vertices(identity, torch.zeros(52)))
+    plain, posed = (
+        model.vertices(identity, expression).numpy(),
+        pose_head(model, identity, expression, carrier),
+    )
+    assert _farthest_out(model, plain) > 0.001
+    assert _farthest_out(model, posed.vertices) < 0.0005
+    assert mouth_retreat(torch.zeros(52)) == 0
+
+
+def _farthest_out(model: MorphableModel, vertices: np.ndarray) -> float:
+    """How far the mouth's inside stands out of the skin, EG3D units."""
+    skin = model.faces_np[model.part_of_face.numpy() == PARTS.index("body")]
+    corners = vertices[skin]
+    towards = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2] > 0
+    moved = torch.cat([model.part_vertices(name) for name in ("mouth", "tongue", "teeth_lower")])
+    inner = moved[~torch.isin(moved, model.part_vertices("body"))].numpy()
+    start = vertices[inner] * np.array([1, 1, 0]) + np.array([0, 0, 1])
+    hits = RayScene(vertices, skin[towards]).cast(
+        start.astype(np.float32), np.tile(np.array([0, 0, -1], np.float32), (len(inner), 1))
+    )
+    out = vertices[inner, 2] - (1 - hits.depth)
+    return float(out[hits.hit & (out < 0.05)].max(initial=0.0))

@@ -96,6 +96,33 @@ def test_colours_of_the_open_mouth_are_not_trusted(model: MorphableModel) -> Non
     assert evidence.colour_weight[part == PARTS.index("body")].max() > 0.9
 
 
+def test_lips_are_not_taken_for_teeth(model: MorphableModel) -> None:
+    """Of a smile with painted teeth those count that are light and no redder than the face."""
+    portrait = make_portrait(
+        model,
+        mouthSmileLeft=0.9,
+        mouthSmileRight=0.9,
+        mouthUpperUpLeft=0.9,
+        mouthUpperUpRight=0.9,
+        jawOpen=0.1,
+    )
+    evidence = portrait.evidence(model)
+    hits = RayScene(portrait.fit.vertices(model).numpy(), model.faces_np).cast(
+        evidence.origins.numpy(), evidence.directions.numpy()
+    )
+    part = np.where(hits.hit, model.part_of_face.numpy()[np.maximum(hits.face, 0)], -1)
+    x0, y0, x1, y1 = evidence.box_px
+    teeth = np.zeros((PHOTO_PX, PHOTO_PX), bool)
+    teeth[y0:y1, x0:x1] = (part == PARTS.index("teeth_upper")).reshape(y1 - y0, x1 - x0)
+    trusted = []
+    for colour in ((225, 218, 205), (220, 120, 120)):
+        portrait.rgb[teeth] = colour
+        weight = portrait.evidence(model).colour_weight.view(y1 - y0, x1 - x0).numpy()
+        trusted.append(float(weight[teeth[y0:y1, x0:x1]].sum()))
+    assert trusted[0] > 3
+    assert trusted[1] == 0
+
+
 def test_colour_trust_falls_with_the_angle(evidence: PhotoEvidence) -> None:
     assert (evidence.colour_weight <= evidence.facing + 1e-6).all()
     assert evidence.facing.max() <= 1 + 1e-5

@@ -1,13 +1,15 @@
 """A head in a pose, and the shell around its hair: the geometry that is rendered."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from mien.core.arkit import ARKIT_INDEX
 from mien.generator.haircolours import HairColours
 from mien.generator.hairtables import HairTables
 from mien.generator.model import Generator
@@ -22,6 +24,12 @@ SHELL_SIZE: Final = 112
 SHELL_MARGIN: Final = 4 * SOFTNESS
 EMPTY_HEIGHT: Final = -0.035
 NECK_STEPS: Final = 3
+RETREAT: Final = 0.01
+"""EG3D units, 5 mm."""
+RETREAT_FROM: Final = 0.5
+"""jawOpen from which on the inside of a smiling mouth goes back."""
+JAW_OPEN: Final = ARKIT_INDEX["jawOpen"]
+SMILE: Final = (ARKIT_INDEX["mouthSmileLeft"], ARKIT_INDEX["mouthSmileRight"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +71,30 @@ def pose_head(
 ) -> PosedHead:
     """Vertices for identity and expression, `torso` added (see `FaceFit`), moved along the neck."""
     vertices = model.vertices(identity, expression)
+    vertices[_mouth_vertices(model), 2] -= mouth_retreat(expression)
     if torso is not None:
         vertices = vertices + torso
     if motion is not None:
         vertices = motion.apply(vertices)
     return PosedHead(model, vertices.numpy().astype(np.float32), carrier, motion)
+
+
+def mouth_retreat(expression: Float[Tensor, "52"]) -> float:
+    """How far tongue, lower teeth and the mouth's walls go back from the lips, EG3D units.
+
+    A smile lifts the skin of the chin, an open jaw lowers the floor of the mouth: with both at their most the
+    expressions, which just add up, would push the floor through the chin.
+    """
+    smile = expression[list(SMILE)].mean()
+    wide = ((expression[JAW_OPEN] - RETREAT_FROM) / (1 - RETREAT_FROM)).clamp(0, 1)
+    return RETREAT * float(smile * wide)
+
+
+@lru_cache(maxsize=2)
+def _mouth_vertices(model: MorphableModel) -> Int[Tensor, " inner"]:
+    """Vertices of the mouth's inside that move with the lower jaw, without those shared with the lips."""
+    inner = torch.cat([model.part_vertices(name) for name in ("mouth", "tongue", "teeth_lower")])
+    return inner[~torch.isin(inner, model.part_vertices("body"))]
 
 
 def outer_height(

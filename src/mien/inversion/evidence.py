@@ -27,6 +27,8 @@ FRONT_U: Final = 0.42  # throat and chest within about 50 degrees of the front a
 HISTOGRAM_BINS: Final = 40
 LEAST_TOOTH: Final = 0.6
 """Lightness of teeth over that of the face, at least."""
+MOST_RED_TOOTH: Final = 0.85
+"""Redness of teeth over that of the face, at most: what is redder are lips or gums."""
 INSIDE_ALPHA: Final = 0.9
 OUTLINE_STEP: Final = 0.02  # EG3D units between neighbouring pixels
 RIM_WIDTH: Final = 0.016  # of the crop's side
@@ -122,7 +124,7 @@ def gather_evidence(rgb: np.ndarray, alpha: np.ndarray, fit: FaceFit, model: Mor
     hair = hair_share(colours, crop_alpha, part, front, landmarks)
     worn = worn_below(colours, crop_alpha, part, hair, landmarks)
     locks = hair_coloured(colours, crop_alpha, part, hair, landmarks)
-    trust = _colour_trust(part, landmarks, crop_alpha, colours.mean(2))
+    trust = _colour_trust(part, landmarks, crop_alpha, colours)
     interior = interior_weight(crop_alpha, hits.depth.reshape(part.shape), fit.crop.side_px)
     interior = interior * rim_weight(
         colours.astype(np.float32),
@@ -259,11 +261,13 @@ def _log_likelihood(lab: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.log(density)[tuple(bins.reshape(-1, 3).T)].reshape(mask.shape).astype(np.float32)
 
 
-def _colour_trust(
-    part: np.ndarray, landmarks: np.ndarray, alpha: np.ndarray, light: np.ndarray
-) -> np.ndarray:
+def _mean_of(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else 0.0
+
+
+def _colour_trust(part: np.ndarray, landmarks: np.ndarray, alpha: np.ndarray, rgb: np.ndarray) -> np.ndarray:
     """1 where the pixel can show the body point under it; 0 where mesh and landmarks disagree, or where what
-    is seen between the lips is too dark for teeth."""
+    is seen between the lips is too dark or too red for teeth."""
     shape = part.shape
     mouth = polygon_mask(shape, landmarks[list(LIPS_INNER)])
     eyes = polygon_mask(shape, landmarks[list(EYELIDS_LEFT)]) | polygon_mask(
@@ -276,8 +280,10 @@ def _colour_trust(
         "eye_right"
     )  # tongue and cavity: the photo's teeth must not be painted on them
     face = body & polygon_mask(shape, landmarks[list(FACE_OVAL)]) & ~mouth & ~eyes
-    dark = light < LEAST_TOOTH * (light[face].mean() if face.any() else 0.0)
-    wrong = (teeth & dark) | (mouth & body) | (eyes & body) | (eyeball & ~eyes) | (inside & ~(teeth & mouth))
+    light = rgb.mean(2)
+    red = (rgb[..., 0].astype(np.float32) - rgb[..., 1]) / np.maximum(3 * light, 1)
+    none = (light < LEAST_TOOTH * _mean_of(light[face])) | (red > MOST_RED_TOOTH * _mean_of(red[face]))
+    wrong = (teeth & none) | (mouth & body) | (eyes & body) | (eyeball & ~eyes) | (inside & ~(teeth & mouth))
     wide = cv2.dilate((mouth & body).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & body
     trust = np.where(wrong | wide, 0.0, 1.0) * (part >= 0) * np.clip(alpha * 3 - 2, 0, 1)
     return trust.astype(np.float32)
