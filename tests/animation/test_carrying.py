@@ -66,9 +66,13 @@ def test_every_coefficient_is_in_one_region() -> None:
 @pytest.mark.parametrize("mode", ["absolute", "relative"])
 def test_a_region_is_kept_and_scaled_alone(region: FaceRegion, mode: str) -> None:
     motion, columns = lively(), REGION_COLUMNS[region]
-    plain = carry(motion, expression_mode=mode, own_lids=False)
-    off = carry(motion, expression_mode=mode, own_lids=False, gains=RegionGains(**{region: None}))
-    half = carry(motion, expression_mode=mode, own_lids=False, gains=RegionGains(**{region: 0.5}))
+    plain = carry(motion, expression_mode=mode, own_lids=False, own_gaze=False)
+    off = carry(
+        motion, expression_mode=mode, own_lids=False, own_gaze=False, gains=RegionGains(**{region: None})
+    )
+    half = carry(
+        motion, expression_mode=mode, own_lids=False, own_gaze=False, gains=RegionGains(**{region: 0.5})
+    )
     np.testing.assert_allclose(off.expression[:, columns], np.tile(SOURCE[columns], (COUNT, 1)), atol=1e-7)
     if mode == "absolute":
         expected = 0.5 * motion.coefficients[:, columns]

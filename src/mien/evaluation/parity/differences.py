@@ -21,11 +21,18 @@ class Difference:
     """Largest absolute difference."""
     deviation: float
     """Standard deviation of the reference (1 for a few numbers)."""
+    most: float = math.nan
+    """Absolute difference that 90 % of the numbers do not exceed."""
 
     @property
     def relative(self) -> float:
         """Largest difference per standard deviation."""
         return self.largest / self.deviation
+
+    @property
+    def mostly(self) -> float:
+        """`most` per standard deviation."""
+        return self.most / self.deviation
 
 
 def difference(name: str, ours: Tensor, reference: np.ndarray) -> Difference:
@@ -34,9 +41,10 @@ def difference(name: str, ours: Tensor, reference: np.ndarray) -> Difference:
     found = ours.detach().double().cpu()
     if found.shape != expected.shape:
         raise ValueError(f"{name} is {tuple(found.shape)}, its reference {tuple(expected.shape)}.")
-    largest = float((found - expected).abs().max())
+    away = (found - expected).abs()
+    largest, most = float(away.max()), float(np.quantile(away.numpy(), 0.9))
     deviation = float(expected.std()) if expected.numel() > FEW else 1.0
-    return Difference(name, largest if math.isfinite(largest) else math.inf, deviation)
+    return Difference(name, largest if math.isfinite(largest) else math.inf, deviation, most)
 
 
 @dataclass(frozen=True)
