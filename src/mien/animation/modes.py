@@ -12,6 +12,7 @@ from mien.animation.eg3d.stage import Eg3dStage
 from mien.animation.kinds import AnyAvatar
 from mien.animation.kinds.base import BaseStage
 from mien.animation.kinds.interface import Stage
+from mien.animation.paper.clip_stage import ClipStage
 from mien.animation.paper.config import PaperConfig
 from mien.animation.paper.eg3d_stage import PaperEg3dStage
 from mien.animation.paper.stage import PaperBaseStage
@@ -52,7 +53,7 @@ def chosen_mode(
 
 def paper_facts(stage: Stage) -> str:
     """What paper mode did for a clip, in a line; nothing in the other modes."""
-    return stage.facts() if isinstance(stage, PaperBaseStage | PaperEg3dStage) else ""
+    return stage.facts() if isinstance(stage, ClipStage) else ""
 
 
 def staged(stage: Stage, mode: ExpressionMode, config: PaperConfig, kept: Path | None = None) -> Stage:

@@ -23,9 +23,8 @@ OCTAVES: Final = ((1 / 512, 1 / 48), (1 / 192, 1 / 24))
 WAVES: Final = (1 / 96, 1 / 16)
 """How far strands sway in u (standard deviation), and over what length."""
 STRENGTH: Final = 0.8
-LIGHT_PULL: Final = 0.0
 HUE_PULL: Final = 0.6
-"""How far light and hue of hidden hair go to the mean of seen hair."""
+"""How far the hue of hidden hair goes to the mean of seen hair; its light and dark stay."""
 HUE_WIDTH: Final = 1 / 20
 
 
@@ -67,12 +66,11 @@ def strands(size: int, seed: int) -> Float[Tensor, "1 size size"]:
 def towards(
     image: Float[Tensor, "channel v u"], mean: Float[Tensor, " channel"], share: Float[Tensor, "v u"]
 ) -> Float[Tensor, "channel v u"]:
-    """An image of logits whose coarse light and hue go part of the way to a mean, deep inside of a share."""
+    """An image of logits whose coarse hue goes part of the way to a mean's, deep inside of a share."""
     radius = max(1, round(HUE_WIDTH * image.shape[-1]))
     deep = smoothed(share[None], radius) ** 2
     away = mean[:, None, None] - smoothed(image, radius)
-    light = away.mean(0, keepdim=True)
-    return image + deep * (LIGHT_PULL * light + HUE_PULL * (away - light))
+    return image + HUE_PULL * deep * (away - away.mean(0, keepdim=True))
 
 
 def smoothed(

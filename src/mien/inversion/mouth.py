@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mien.core.arkit import ARKIT_INDEX
+from mien.core.sphere import sphere_directions
 from mien.generator.decoder import BODY_RGB
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
@@ -49,7 +50,7 @@ def openness(model: MorphableModel) -> Float[Tensor, " vertex"]:
     expression = torch.zeros(52)
     expression[ARKIT_INDEX["jawOpen"]] = OPEN
     vertices = model.vertices(torch.zeros(len(model.identity)), expression).numpy()
-    directions = _sphere(DIRECTIONS)
+    directions = sphere_directions(DIRECTIONS)
     scene = RayScene(vertices, model.faces_np)
     light = np.zeros(len(vertices), np.float32)
     tongue = model.part_vertices("tongue").numpy()
@@ -58,11 +59,3 @@ def openness(model: MorphableModel) -> Float[Tensor, " vertex"]:
         light[vertex] = 1 - scene.cast(starts, directions).hit.mean()
     most = max(float(np.quantile(light[tongue], 0.9)), 1e-6)
     return torch.from_numpy(np.clip(light / most, 0, 1))
-
-
-def _sphere(count: int) -> np.ndarray:
-    """Evenly spread unit vectors float32 [count, 3] (a Fibonacci lattice)."""
-    index = np.arange(count) + 0.5
-    z, angle = 1 - 2 * index / count, np.pi * (1 + 5**0.5) * index
-    r = np.sqrt(1 - z * z)
-    return np.stack([r * np.cos(angle), r * np.sin(angle), z], 1).astype(np.float32)

@@ -1,6 +1,7 @@
 import numpy as np
 
-from mien.training.procedural.light import Panel, irradiance_sh, sh_basis, sphere_directions
+from mien.core.sphere import sphere_directions
+from mien.training.procedural.light import Panel, irradiance_sh, sh_basis
 from mien.training.procedural.lighting import LIGHT_KINDS, draw_light, unit, warmth
 from mien.training.procedural.render.shadow import cast_shadow, light_axes
 

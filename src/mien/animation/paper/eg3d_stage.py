@@ -1,8 +1,7 @@
 """EG3D avatars in paper mode: frames of the tuned generator's w_t in the re-projected mask, w_0 around."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,35 +13,25 @@ from torch.nn import functional as F
 
 from mien.animation.eg3d.actor import Drawn, Eg3dActor, SourceView, draw, neck_motion
 from mien.animation.eg3d.stage import Eg3dStage
-from mien.animation.layer import Layer
-from mien.animation.motion import Motion
-from mien.animation.paper.config import FAST, PaperConfig, Passes, described
+from mien.animation.paper.clip_stage import ClipStage
 from mien.animation.paper.edited import edited_render
 from mien.animation.paper.eg3d import Eg3dSequence, crop_of, invert_clip_eg3d
 from mien.animation.paper.layers import PhotoLayers, layers_of
 from mien.animation.paper.masks import reproject_mask
 from mien.animation.paper.source import source_of
 from mien.animation.plate import nearest_index
-from mien.animation.retarget import DrivenMotion, Retargeting
+from mien.animation.retarget import DrivenMotion
 from mien.generator.eg3d.generator import Eg3dRender, unit_image
 from mien.generator.eg3d.renderer import eg3d_renderer
 from mien.morphable.carry import HeadMotion
 
 
 @dataclass(eq=False)
-class PaperEg3dStage:
+class PaperEg3dStage(ClipStage[Eg3dStage, Eg3dSequence]):
     """A stage of an EG3D avatar whose frames are inverted to edited renders."""
 
-    stage: Eg3dStage
-    config: PaperConfig = FAST
     kept: Path | None = None
     """Folder for the state of the descents."""
-    _made: dict[str, Eg3dSequence] = field(default_factory=dict, init=False)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of the frames."""
-        return self.stage.shape
 
     @property
     def actor(self) -> Eg3dActor:
@@ -54,36 +43,11 @@ class PaperEg3dStage:
         """The photo taken apart."""
         return layers_of(source_of(self.actor.avatar, self.actor.model))
 
-    def drive(self, motion: Motion, retargeting: Retargeting, *, calibrated: bool) -> DrivenMotion:
-        """As in deformed mode."""
-        return self.stage.drive(motion, retargeting, calibrated=calibrated)
-
-    def key(self, driven: DrivenMotion) -> str:
-        """Hash of all that the frames depend on."""
-        return hashlib.sha256(f"{self.stage.key(driven)} paper {self.config}".encode()).hexdigest()
-
-    def sequence(self, driven: DrivenMotion) -> Eg3dSequence:
-        """Latents and tuning of a clip; the same for the same clip."""
-        key = self.key(driven)
-        if key not in self._made:
-            self._made = {key: invert_clip_eg3d(
-                self.actor, self.photo_layers, driven.expression, driven.time_s, self.config, self.kept
-            )}  # fmt: skip
-        return self._made[key]
-
-    def passes(self, driven: DrivenMotion) -> Passes:
-        """Evaluations of the generator for a clip, its final renders among them."""
-        return self.sequence(driven).passes
-
-    def facts(self) -> str:
-        """What was done for the last clip, in a line; nothing if nothing was."""
-        return "".join(described(s.passes, len(s.keys), len(s.latents)) for s in self._made.values())
-
-    def layers(
-        self, driven: DrivenMotion, frames: Iterable[int], *, beyond_px: int
-    ) -> Iterator[Layer | None]:
-        """Not in this mode, see `modes.chosen_mode`."""
-        raise NotImplementedError("Frames of paper mode are whole photos.")
+    def inverted(self, driven: DrivenMotion) -> Eg3dSequence:
+        """Latents and tuning of a clip, worked out anew."""
+        return invert_clip_eg3d(
+            self.actor, self.photo_layers, driven.expression, driven.time_s, self.config, self.kept
+        )
 
     def frames(self, driven: DrivenMotion, frames: Iterable[int] | None = None) -> Iterator[np.ndarray]:
         """Pictures of all frames or of those given, in order."""

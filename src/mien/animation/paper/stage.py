@@ -1,8 +1,7 @@
 """Avatars of mien-base in paper mode, ready to be drawn frame by frame."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -10,30 +9,19 @@ import torch
 
 from mien.animation.drive import Canvas, Puppet, head_motion
 from mien.animation.kinds.base import BaseStage
-from mien.animation.layer import Layer
-from mien.animation.motion import Motion
 from mien.animation.paper.base import BaseSequence, invert_clip
+from mien.animation.paper.clip_stage import ClipStage
 from mien.animation.paper.compose import compose_frame
-from mien.animation.paper.config import FAST, PaperConfig, Passes, described
 from mien.animation.paper.edited import face_view
 from mien.animation.paper.layers import PhotoLayers, layers_of
 from mien.animation.paper.source import source_of
-from mien.animation.retarget import DrivenMotion, Retargeting
+from mien.animation.retarget import DrivenMotion
 from mien.core.parallel import ordered
 
 
 @dataclass(eq=False)
-class PaperBaseStage:
+class PaperBaseStage(ClipStage[BaseStage, BaseSequence]):
     """A stage of mien-base whose frames are inverted to edited renders. What a clip needs is made once."""
-
-    stage: BaseStage
-    config: PaperConfig = FAST
-    _made: dict[str, BaseSequence] = field(default_factory=dict, init=False)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of the frames."""
-        return self.stage.shape
 
     @property
     def puppet(self) -> Puppet:
@@ -50,36 +38,9 @@ class PaperBaseStage:
         """The photo taken apart."""
         return layers_of(source_of(self.puppet.avatar, self.puppet.model))
 
-    def drive(self, motion: Motion, retargeting: Retargeting, *, calibrated: bool) -> DrivenMotion:
-        """As natively: both modes are sent the same motion."""
-        return self.stage.drive(motion, retargeting, calibrated=calibrated)
-
-    def key(self, driven: DrivenMotion) -> str:
-        """Hash of all that the frames depend on."""
-        return hashlib.sha256(f"{self.stage.key(driven)} paper {self.config}".encode()).hexdigest()
-
-    def sequence(self, driven: DrivenMotion) -> BaseSequence:
-        """Latents and tuning of a clip; the same for the same clip."""
-        key = self.key(driven)
-        if key not in self._made:
-            self._made = {key: invert_clip(
-                self.puppet, self.photo_layers, driven.expression, driven.time_s, self.config
-            )}  # fmt: skip
-        return self._made[key]
-
-    def passes(self, driven: DrivenMotion) -> Passes:
-        """Evaluations of the generator for a clip, its final renders among them."""
-        return self.sequence(driven).passes
-
-    def facts(self) -> str:
-        """What was done for the last clip, in a line; nothing if nothing was."""
-        return "".join(described(s.passes, len(s.keys), len(s.latents)) for s in self._made.values())
-
-    def layers(
-        self, driven: DrivenMotion, frames: Iterable[int], *, beyond_px: int
-    ) -> Iterator[Layer | None]:
-        """Not in this mode, see `modes.chosen_mode`."""
-        raise NotImplementedError("Frames of paper mode are whole photos.")
+    def inverted(self, driven: DrivenMotion) -> BaseSequence:
+        """Latents and tuning of a clip, worked out anew."""
+        return invert_clip(self.puppet, self.photo_layers, driven.expression, driven.time_s, self.config)
 
     def frames(self, driven: DrivenMotion, frames: Iterable[int] | None = None) -> Iterator[np.ndarray]:
         """Pictures of all frames or of those given; latents and tuning are always those of the whole clip."""

@@ -30,14 +30,6 @@ def sh_basis(directions: np.ndarray) -> np.ndarray:
     ).astype(np.float32)  # fmt: skip
 
 
-def sphere_directions(count: int = PICTURE_SAMPLES) -> np.ndarray:
-    """Evenly spread unit directions float32 [count, 3] (a Fibonacci lattice)."""
-    k = np.arange(count) + 0.5
-    z, turn = 1 - 2 * k / count, k * math.pi * (1 + math.sqrt(5))
-    r = np.sqrt(1 - z * z)
-    return np.stack([r * np.cos(turn), r * np.sin(turn), z], 1).astype(np.float32)
-
-
 @dataclass(frozen=True, eq=False)
 class KeyLight:
     """The brightest light, far away: it alone throws shadows."""

@@ -5,12 +5,13 @@ from typing import Final
 
 import numpy as np
 
+from mien.core.sphere import sphere_directions
 from mien.training.procedural.light import (
+    PICTURE_SAMPLES,
     KeyLight,
     Light,
     Panel,
     irradiance_sh,
-    sphere_directions,
 )
 
 LIGHT_KINDS: Final = {
@@ -52,7 +53,7 @@ def draw_light(rng: np.random.Generator) -> Light:
 
 def _with_sh(light: Light) -> Light:
     """The same light with the harmonics of its surroundings; its first panel is the key's and is left out."""
-    d = sphere_directions()
+    d = sphere_directions(PICTURE_SAMPLES)
     radiance = light.backdrop(d)
     for panel in light.panels[1:]:
         radiance = radiance + panel.radiance(d)

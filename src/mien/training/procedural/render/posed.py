@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 import torch
 
+from mien.core.sphere import sphere_directions
 from mien.morphable.model import PARTS, MorphableModel
 from mien.morphable.raster import RayScene, vertex_normals
-from mien.training.procedural.light import sphere_directions
 
 SKY_RAYS: Final = 40
 OPEN_PARTS: Final = ("teeth_upper", "teeth_lower", "tongue", "mouth")
