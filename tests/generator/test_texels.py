@@ -9,6 +9,7 @@ from mien.generator.texels import (
     borrow_from_mirror,
     fill,
     fill_chart,
+    fill_charts,
     island_rows,
     mirror,
     splat,
@@ -107,3 +108,17 @@ def test_body_and_islands_do_not_mix() -> None:
     filled = fill_chart(weight[None] * 3, weight)
     assert (filled[0, :rows] == 0).all()
     assert (filled[0, rows + 10 : rows + 70, 90:410] > 0.5).all()
+
+
+@pytest.mark.parametrize("size", [64, 256])
+def test_many_are_filled_as_one_by_one(size: int, random: torch.Generator) -> None:
+    weight = torch.rand(2, 3, size, size, generator=random) * 2
+    weight[0] *= torch.rand(3, size, size, generator=random) > 0.97  # hardly any, too little on some islands
+    weight[1, 1, :, : size // 2] = 0
+    weight[1, 2] = 0
+    total = torch.randn(2, 3, 4, size, size, generator=random) * weight[:, :, None]
+    together = fill_charts(total, weight)
+    for i in range(2):
+        for k in range(3):
+            alone = fill_chart(total[i, k], weight[i, k])
+            torch.testing.assert_close(together[i, k], alone, atol=1e-5, rtol=1e-5)

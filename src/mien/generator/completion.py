@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, HEIGHT_SCALE, OUTPUTS, Decoded
-from mien.generator.planes import Planes, resize, sample_height
-from mien.generator.texels import Splatted, fill_chart, mirror
+from mien.generator.planes import Planes, resize, sample_height, wrap
+from mien.generator.texels import Splatted, fill_chart, fill_charts, mirror
 from mien.morphable import chart
 from mien.morphable.carry import chart_grid
 
@@ -40,13 +40,13 @@ class CompletionConfig:
 
 @dataclass(frozen=True, eq=False)
 class ChartEvidence:
-    """What is known of one head, over the chart at `EVIDENCE_SIZE`. Colours are logits."""
+    """What is known of one head or several, over the chart at `EVIDENCE_SIZE`. Colours are logits."""
 
     body: Splatted
     hair: Splatted
-    base: Float[Tensor, "7 size size"]
+    base: Float[Tensor, "*batch 7 size size"]
     """The generator's own head: decoder outputs on the body, and on its hair's surface."""
-    height: Float[Tensor, "1 size size"]
+    height: Float[Tensor, "*batch 1 size size"]
     """Outer surface of the hair as far as it is known, in units of `HEIGHT_SCALE`."""
 
 
@@ -77,28 +77,41 @@ class Decodes(Protocol):
         ...
 
 
-def completion_input(evidence: ChartEvidence, noise: Float[Tensor, "1 size size"]) -> CompletionInput:
-    """Features of one head; `noise` (unit variance) decides what cannot be known."""
+def completion_input(evidence: ChartEvidence, noise: Float[Tensor, "*batch 1 size size"]) -> CompletionInput:
+    """Features of one head or several; `noise` (unit variance) decides what cannot be known."""
     base = evidence.base
-    body = _error(evidence.body, base[BODY_RGB])
-    hair = _error(evidence.hair, base[HAIR_RGB])
-    errors = torch.cat([fill_chart(*body, body), fill_chart(*hair)])
-    present = torch.stack([w / (w + PRESENT_WEIGHT) for w in (body[1], hair[1])])
-    own = torch.cat([errors, present])
-    filled = torch.cat([base[:HAIR_HEIGHT] + errors, evidence.height])
-    features = torch.cat(
-        [base / 2, own, mirror(own), evidence.height - base[HAIR_HEIGHT:], _place(base.shape[-1]), noise]
+    errors = [
+        _error(evidence.body, base[..., BODY_RGB, :, :]),
+        _error(evidence.hair, base[..., HAIR_RGB, :, :]),
+    ]
+    if base.ndim == 3:
+        filled = [fill_chart(*error) for error in errors]
+    else:
+        filled = list(fill_charts(*(torch.stack(parts) for parts in zip(*errors, strict=True))))
+    present = torch.stack([w / (w + PRESENT_WEIGHT) for _, w in errors], -3)
+    own = torch.cat([*filled, present], -3)
+    place = _place(base.shape[-1], base.device).expand(*base.shape[:-3], -1, -1, -1)
+    above = evidence.height - base[..., HAIR_HEIGHT:, :, :]
+    return CompletionInput(
+        torch.cat([base / 2, own, mirror(own), above, place, noise], -3),
+        torch.cat([base[..., :HAIR_HEIGHT, :, :] + torch.cat(filled, -3), evidence.height], -3),
     )
-    return CompletionInput(features, filled)
 
 
 def base_of(generator: Decodes, planes: Planes, size: int = EVIDENCE_SIZE) -> Float[Tensor, "7 size size"]:
-    """Decoder outputs over the chart: body colours on the smooth body, hair colours on the hair's surface.
+    """`bases_of` planes of one head."""
+    return bases_of(generator, planes, chart_grid(size))[0]
 
-    Colours are logits, heights in units of `HEIGHT_SCALE` and within the planes' range. Planes of one head.
+
+def bases_of(
+    generator: Decodes, planes: Planes, grid: Float[Tensor, "size size 2"]
+) -> Float[Tensor, "batch 7 size size"]:
+    """Decoder outputs at (u, v): body colours on the smooth body, hair colours on the hair's surface.
+
+    Colours are logits, heights in units of `HEIGHT_SCALE` and within the planes' range; where the grid is.
     """
-    uv = chart_grid(size).reshape(1, -1, 2)
-    on_body = torch.cat([uv, chart.height_coordinate(torch.zeros(1, size * size, 1))], -1)
+    uv = grid.reshape(1, -1, 2).expand(len(planes.uv), -1, -1)
+    on_body = torch.cat([uv, chart.height_coordinate(torch.zeros_like(uv[..., :1]))], -1)
     with torch.no_grad():
         body = generator.decode(planes, on_body)
         outer = body.hair_height
@@ -107,9 +120,9 @@ def base_of(generator: Decodes, planes: Planes, size: int = EVIDENCE_SIZE) -> Fl
         outer = outer.clamp(*chart.HEIGHT_RANGE)
         surface = chart.height_coordinate(outer)
         hair = generator.decode(planes, torch.cat([uv, surface[..., None]], -1))
-    rgb = torch.cat([body.body_rgb[0], hair.hair_rgb[0]], 1)
-    image = torch.cat([torch.logit(rgb, 1e-3), outer[0, :, None] / HEIGHT_SCALE], 1)
-    return image.T.reshape(OUTPUTS, size, size)
+    rgb = torch.cat([body.body_rgb, hair.hair_rgb], -1)
+    image = torch.cat([torch.logit(rgb, 1e-3), outer[..., None] / HEIGHT_SCALE], -1)
+    return image.transpose(1, 2).reshape(-1, OUTPUTS, *grid.shape[:2])
 
 
 class Completer(nn.Module):
@@ -155,7 +168,8 @@ class ChartConv(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch channel v u"]) -> Float[Tensor, "batch out v2 u2"]:
         """Convolve."""
-        x = F.pad(F.pad(x, (1, 1, 0, 0), mode="circular"), (0, 0, 1, 1), mode="replicate")
+        x = wrap(x)
+        x = torch.cat([x[:, :, :1], x, x[:, :, -1:]], 2)  # padding by mode would undo a channels-last layout
         return torch.as_tensor(self.conv(x))
 
 
@@ -181,14 +195,14 @@ def _enlarge(x: Float[Tensor, "batch channel v u"]) -> Float[Tensor, "batch chan
 
 def _error(seen: Splatted, base: Tensor) -> Splatted:
     total, weight = seen
-    return total - weight * base, weight
+    return total - weight[..., None, :, :] * base, weight
 
 
 @lru_cache(maxsize=2)
-def _place(size: int) -> Float[Tensor, "3 size size"]:
+def _place(size: int, device: torch.device) -> Float[Tensor, "3 size size"]:
     """Where on the head a texel lies: sine and cosine of the azimuth, and the row."""
     uv = chart_grid(size)
     body = uv.clone()
     body[..., 1] = body[..., 1].clamp(min=chart.V_BODY[0])
     theta = chart.unchart_uv(body)[..., 0]
-    return torch.stack([theta.sin(), theta.cos(), uv[..., 1]])
+    return torch.stack([theta.sin(), theta.cos(), uv[..., 1]]).to(device)

@@ -1,6 +1,7 @@
 """From a set of procedural heads on disk to a generator's basis: maps in, planes in blocks and codes out."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mien.core.parallel import ordered
 from mien.core.progress import progress
 from mien.generator.backbones.blocks import BlocksBackbone, BlocksConfig
 from mien.generator.decoder import OUTPUTS, DecoderConfig
@@ -72,14 +74,14 @@ def codes_of(
     assert isinstance(backbone, BlocksBackbone)
     size, k = backbone.config.basis_size, len(average)
     target, weight = plane_targets(maps)
-    zero = torch.zeros(k, 52)
+    zero = torch.zeros(k, 52, device=average.device)
     mean = _shrunk(generator.planes(average[None], zero[:1]).uv, size)
     moved = _shrunk(generator.planes(average + torch.diag(spread), zero).uv, size) - mean
     codes = []
     for head in range(len(target)):
         A = (moved * weight[head].sqrt()).flatten(1)
         b = ((target[head] - mean[0]) * weight[head].sqrt()).flatten()
-        codes.append(average + spread * torch.linalg.solve(A @ A.T + torch.eye(k), A @ b))
+        codes.append(average + spread * torch.linalg.solve(A @ A.T + torch.eye(k, device=A.device), A @ b))
     return torch.stack(codes)
 
 
@@ -87,9 +89,11 @@ def _shrunk(planes: Tensor, size: int) -> Float[Tensor, "head 8 size size"]:
     return torch.nn.functional.interpolate(planes[:, : OUTPUTS + 1], size=(size, size), mode="area")
 
 
-def load_maps(paths: Sequence[Path], size: int) -> HeadMaps:
+def load_maps(paths: Sequence[Path], size: int, *, workers: int = 1) -> HeadMaps:
     """Maps of the heads in the files, at a smaller size."""
-    found = [_small_maps(path, size) for path in progress(paths, desc="maps")]
+    small = partial(_small_maps, size=size)
+    maps = map(small, paths) if workers == 1 else ordered(small, paths, workers=workers)
+    found = list(progress(maps, desc="maps", total=len(paths)))
     stacked = {name: torch.from_numpy(np.stack([head[name] for head in found])) for name in MAP_NAMES}
     return HeadMaps(**stacked)
 

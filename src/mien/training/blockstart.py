@@ -5,7 +5,7 @@ closed form: what light does to a head is projected onto harmonics and taken awa
 appearance, hair and clothes get the principal components of their own channels and parts of the chart.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import torch
@@ -53,6 +53,10 @@ class HeadMaps:
     """Share of light that the hair keeps from the body."""
     clothed: Float[Tensor, "head 1 size size"]
     """Share of cloth on the body's texel."""
+
+    def to(self, device: torch.device) -> "HeadMaps":
+        """The same on another device."""
+        return HeadMaps(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 @dataclass(frozen=True, eq=False)

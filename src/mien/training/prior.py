@@ -21,6 +21,7 @@ from mien.generator.samples import rgba_of, still_head
 from mien.morphable.model import MorphableModel, load_head_model
 from mien.training.basis import MAP_SIZE, codes_of, load_maps, start_generator
 from mien.training.completion.config import CompletionTraining
+from mien.training.completion.examples import Examples
 from mien.training.completion.scores import Scores
 from mien.training.completion.trainer import CompletionTrainer, LogRow
 from mien.training.expressions import (
@@ -116,10 +117,15 @@ def train_prior(
         [start.codes, codes_of(generator, load_maps(paths[-held_out:], MAP_SIZE), spread, average)]
     )
     settings = CompletionTraining(
-        minutes=plan.minutes, held_out=held_out, adversarial=plan.adversarial, seed=plan.seed
+        minutes=plan.minutes,
+        held_out=held_out,
+        adversarial=plan.adversarial,
+        seed=plan.seed,
+        colour_shift=0.0,
     )
     network = plan.network or CompletionConfig()
-    trainer = CompletionTrainer(folder, paths, codes, generator, settings, network=network, on_log=on_log)
+    examples = Examples(paths, codes, generator, settings)
+    trainer = CompletionTrainer(folder, examples, settings, network=network, on_log=on_log)
     trainer.run()
     generator.completer = trainer.network.eval().requires_grad_(False)
     generator.config = replace(generator.config, completion=network)

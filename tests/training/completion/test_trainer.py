@@ -11,6 +11,7 @@ from mien.generator.completion import CompletionConfig
 from mien.morphable.model import load_head_model
 from mien.training.basis import generator_config, start_generator
 from mien.training.completion.config import CompletionTraining
+from mien.training.completion.examples import Examples
 from mien.training.completion.trainer import CompletionTrainer
 
 CONFIG = generator_config(
@@ -39,9 +40,8 @@ def make(shard_files: list[Path]) -> Callable[..., CompletionTrainer]:
     generator, start = start_generator(shard_files, load_head_model(), CONFIG)
 
     def trainer(folder: Path, config: CompletionTraining = SIX_STEPS) -> CompletionTrainer:
-        return CompletionTrainer(
-            folder, shard_files, start.codes, generator, config, network=NETWORK, clock=counting()
-        )
+        examples = Examples(shard_files, start.codes, generator, config)
+        return CompletionTrainer(folder, examples, config, network=NETWORK, clock=counting())
 
     return trainer
 
@@ -64,6 +64,19 @@ def test_other_settings_are_refused(make: Callable[..., CompletionTrainer], tmp_
     make(tmp_path).run(max_steps=1)
     with pytest.raises(ResumeError, match=r"other settings \(batch differ\)"):
         make(tmp_path, CompletionTraining(**{**SIX_STEPS.__dict__, "batch": 2}))
+
+
+def test_it_stops_by_the_clock_and_goes_on(make: Callable[..., CompletionTrainer], tmp_path: Path) -> None:
+    whole, parts = make(tmp_path / "whole"), make(tmp_path / "parts")
+    whole.run()
+    parts.run(until=5.0)
+    assert 0 < parts.step < whole.step
+    again = make(tmp_path / "parts")
+    again.run()
+    for (name, a), b in zip(
+        whole.network.state_dict().items(), again.network.state_dict().values(), strict=True
+    ):
+        assert torch.equal(a, b), name
 
 
 def test_it_learns(make: Callable[..., CompletionTrainer], tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 """`mien train`: make generators."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from mien.apps.commands.train_gan import gan
-from mien.apps.options import seed_option
+from mien.apps.options import DeviceChoice, device_option, seed_option
 
 
 @click.group(name="train")
@@ -84,6 +85,68 @@ def prior(
         f"{done.hours:.2f} h; error of hidden skin {s.body} (filled "
         f"{s.body_filled}), of hidden hair {s.hair} "
         f"(filled {s.hair_filled}) of 255"
+    )
+
+
+@command.command()
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    help="Generator file whose network is replaced.  [default: the bundled mien-base]",
+)
+@click.option(
+    "--data", type=click.Path(path_type=Path), required=True, help="Folder of a set of heads (train heads)."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder of the run: state, log, and at the end mien-base.safetensors.",
+)
+@click.option("--heads", type=click.IntRange(1), help="Heads to use, at most.  [default: all]")
+@click.option("--minutes", type=click.FloatRange(0.0, min_open=True), default=60.0, show_default=True,
+              help="Length of the training.")  # fmt: skip
+@click.option("--stop-after", type=click.FloatRange(0.0, min_open=True),
+              help="Minutes after which this call writes what it has and stops.")  # fmt: skip
+@click.option("--go-on", is_flag=True, help="Start from the network in the file, not anew.")
+@click.option("--batch", type=click.IntRange(1), default=16, show_default=True, help="Heads per step.")
+@click.option("--widths", callback=lambda _context, _option, text: _widths(text),
+              help="Channels of the network from fine to coarse, such as 64,96,128,192.  [default: as in the "
+              "file]")  # fmt: skip
+@click.option("--adversarial", type=click.FloatRange(0.0), default=0.0, show_default=True,
+              help="Weight of a critic's opinion in the second half of the training.")  # fmt: skip
+@click.option("--colour-shift", type=click.FloatRange(0.0, 1.0), default=0.7, show_default=True,
+              help="Share of examples whose skin and hair get colours that no such head has.")  # fmt: skip
+@click.option("--threads", type=click.IntRange(1), help="Threads of the CPU to use. [default: all cores]")
+@device_option
+@seed_option
+def completion(
+    model: Path | None, data: Path, out: Path, heads: int | None, minutes: float, stop_after: float | None,
+    go_on: bool, batch: int, widths: tuple[int, ...] | None, adversarial: float, colour_shift: float,
+    threads: int | None, device: DeviceChoice, seed: int,
+) -> None:  # fmt: skip
+    """Train the network that completes what a photo hides, of a generator that is there already.
+
+    All heads are kept in memory, on the GPU if there is one. Nothing else in the generator's file changes.
+    Interrupted, the same command goes on where it was.
+    """
+    from mien.core.device import resolve_device  # heavy imports wait until the command runs
+    from mien.training.completion.run import SETTINGS, CompletionPlan, train_completion
+
+    training = replace(
+        SETTINGS, minutes=minutes, batch=batch, adversarial=adversarial, colour_shift=colour_shift, seed=seed
+    )
+    stop_after_s = float("inf") if stop_after is None else 60 * stop_after
+    plan = CompletionPlan(training, widths, go_on, heads, stop_after_s, resolve_device(device), threads)
+    done = train_completion(out, data, model=model, plan=plan, command=_typed(), on_log=_echo)
+    for name, s in done.scores.items():
+        click.echo(
+            f"held out{name.replace('_', ', ')}: error of hidden skin {s.body} (filled {s.body_filled}), of "
+            f"hidden hair {s.hair} (filled {s.hair_filled}) of 255, grain of hair {s.texture}"
+        )
+    click.echo(
+        f"{done.path}: {done.bytes / 1e6:.1f} MB, {done.heads} heads, {done.steps} steps, {done.hours:.2f} h"
+        + ("" if done.finished else "; not finished: give the same command again to go on")
     )
 
 
@@ -181,6 +244,15 @@ def finish(run: Path, data: Path | None, output: Path, threads: int, seed: int) 
     from mien.training.run import export_run  # heavy imports wait until the command runs
 
     _say(export_run(run, output, data_folder=data, seed=seed, threads=threads, command=_typed()))
+
+
+def _widths(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    words = text.split(",")
+    if len(words) < 2 or not all(word.strip().isdecimal() and int(word) > 0 for word in words):
+        raise click.BadParameter(f"{text!r} is no list of channels; give two or more, such as 64,96,128,192.")
+    return tuple(int(word) for word in words)
 
 
 def _typed() -> str:

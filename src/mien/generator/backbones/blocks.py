@@ -6,6 +6,7 @@ template's normals (Ramamoorthi and Hanrahan 2001), whose coefficients W mixes a
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 import torch
@@ -140,4 +141,11 @@ def _basis(count: int, channels: int, height: int, width: int) -> nn.Parameter:
 
 
 def _add(image: Tensor, channels: tuple[int, ...], part: Tensor) -> Tensor:
-    return image.index_add(1, torch.tensor(channels, device=image.device), part)
+    return image.index_add(1, _index(channels, image.device), part)
+
+
+@lru_cache(maxsize=16)
+def _index(numbers: tuple[int, ...], device: torch.device) -> Tensor:
+    """Kept: to send it anew would make a GPU wait. No inference tensor, whoever asks first."""
+    with torch.inference_mode(False):
+        return torch.tensor(numbers, device=device)

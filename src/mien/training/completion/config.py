@@ -17,6 +17,14 @@ class CompletionTraining:
     """Noise on the codes, in standard deviations: a photo's w is not the head's own."""
     no_evidence: float = 0.1
     """Share of examples that show nothing: the network draws random people, too."""
+    colour_shift: float = 0.7
+    """Share of the other examples whose body and hair get colours that procedural heads have not."""
+    hue_spread: float = 0.5
+    """Standard deviation of those shifts in each of red, green and blue, logits."""
+    light_spread: float = 0.5
+    """Standard deviation of a shift of all three together, on top."""
+    copies: int = 1
+    """Shifts over the chart drawn for each view, where all examples are in memory."""
     seen_weight: float = 0.2
     """Weight of what is seen beside what is hidden."""
     edges: float = 1.0
@@ -33,5 +41,9 @@ class CompletionTraining:
     r1_every: int = 8
     half: bool = True
     """Convolutions in bfloat16."""
+    average: float = 0.0
+    """Of the weights over steps (exponential moving average); 0 takes the last ones."""
     checkpoint_every_s: float = 240.0
+    score_every: int = 150
+    """Steps between two looks at the heads held out."""
     seed: int = 0

@@ -37,7 +37,7 @@ def weights(true: Batch, config: CompletionTraining) -> tuple[Tensor, Tensor]:
     size = true.body.shape[-1]
     seen = F.interpolate(true.seen, size=(size, size), mode="nearest")
     hidden = 1 - (1 - config.seen_weight) * seen
-    rows = torch.ones(size, 1)
+    rows = torch.ones(size, 1, device=seen.device)
     rows[: island_rows(size)] = ISLANDS
     opacity = F.interpolate(true.opacity, size=(size, size), mode="bilinear")
     return hidden[:, :1] * rows, hidden[:, 1:] * opacity

@@ -51,7 +51,7 @@ def _score_one(batch: Batch, out: Completed) -> list[float]:
     filled = resize(batch.given.filled, size)
     seen = F.interpolate(batch.seen, size=(size, size), mode="bilinear")
     opacity = F.interpolate(batch.opacity, size=(size, size), mode="bilinear")
-    body = (seen[:, :1] < HIDDEN) & (torch.arange(size)[:, None] >= island_rows(size))
+    body = (seen[:, :1] < HIDDEN) & (torch.arange(size, device=seen.device)[:, None] >= island_rows(size))
     hair = (seen[:, 1:] < HIDDEN) & (opacity > HAIRY)
     true_grain = _grain(batch.hair, hair)
     heights = F.avg_pool2d(out.height, 2) - batch.height
