@@ -66,19 +66,6 @@ def test_other_settings_are_refused(make: Callable[..., CompletionTrainer], tmp_
         make(tmp_path, CompletionTraining(**{**SIX_STEPS.__dict__, "batch": 2}))
 
 
-def test_it_stops_by_the_clock_and_goes_on(make: Callable[..., CompletionTrainer], tmp_path: Path) -> None:
-    whole, parts = make(tmp_path / "whole"), make(tmp_path / "parts")
-    whole.run()
-    parts.run(until=5.0)
-    assert 0 < parts.step < whole.step
-    again = make(tmp_path / "parts")
-    again.run()
-    for (name, a), b in zip(
-        whole.network.state_dict().items(), again.network.state_dict().values(), strict=True
-    ):
-        assert torch.equal(a, b), name
-
-
 def test_it_learns(make: Callable[..., CompletionTrainer], tmp_path: Path) -> None:
     """One head, of which it sees nothing and the generator knows only the average, by heart."""
     config = CompletionTraining(minutes=0.6, batch=1, lr=1e-2, held_out=4, no_evidence=1.0, half=False)
