@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from mien.apps.commands.train_gan import gan
+from mien.apps.commands.train_image import image_encoder
 from mien.apps.options import seed_option
 
 
@@ -16,6 +17,7 @@ def command() -> None:
 
 
 command.add_command(gan)
+command.add_command(image_encoder)
 
 
 @command.command()
