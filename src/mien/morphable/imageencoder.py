@@ -1,9 +1,9 @@
 """The image encoder: from a picture of a face to the head model's points, pose, expression and identity.
 
 A small residual network (He et al. 2016) on an upright crop, trained on renders of procedural heads (Wood et
-al. 2021, 2022) by `mien.training.encoder`. It gives means and standard deviations (Kendall & Gal 2017); how its
-errors go together is measured afterwards on heads that it has not seen. What comes out is a Gaussian as the
-geometry encoder's.
+al. 2021, 2022) by `mien.training.encoder`. It gives means and standard deviations (Kendall & Gal 2017); how
+its errors go together is measured afterwards on unseen heads. What comes out is a Gaussian as the geometry
+encoder's.
 """
 
 from dataclasses import asdict, dataclass

@@ -7,6 +7,7 @@ face, in other colours, less sharp, noisy and packed.
 from dataclasses import dataclass
 from functools import lru_cache
 from math import pi, radians, sqrt
+from typing import Final
 
 import torch
 from jaxtyping import Float, Int
@@ -43,7 +44,7 @@ class AugmentConfig:
     """Share with the traces of JPEG."""
 
 
-CLEAN = AugmentConfig(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+CLEAN: Final = AugmentConfig(*[0.0] * 11)
 """Exact crops of the views themselves, before random backgrounds."""
 
 
@@ -89,8 +90,8 @@ def _tracked(crop: FaceCrop, random: torch.Generator, config: AugmentConfig) -> 
     """As from points that a tracker sees."""
     n = len(crop.side_px)
     side = crop.side_px * (1 + uniform(random, n, low=-config.scale, high=config.scale))
-    shift = config.shift * uniform(random, n, 2, low=-1, high=1)
-    roll = radians(config.roll_deg) * uniform(random, n, low=-1, high=1)
+    shift = config.shift * uniform(random, n, 2, low=-1.0)
+    roll = radians(config.roll_deg) * uniform(random, n, low=-1.0)
     return FaceCrop(crop.centre_px + shift * side[:, None], side, crop.roll_rad + roll)
 
 
@@ -167,9 +168,8 @@ def _soft(image: Tensor, random: torch.Generator, config: AugmentConfig) -> Tens
 
 def _packed(image: Tensor, step: Float[Tensor, "n 1 1 1 1"]) -> Tensor:
     """Cosine transforms of 8 x 8 pixels rounded as by JPEG: to multiples of `step`, larger for fine waves."""
-    size = image.shape[-1]
     D = _cosines(image.device)
-    blocks = image.unflatten(3, (size // 8, 8)).unflatten(2, (size // 8, 8))
+    blocks = image.unflatten(3, (-1, 8)).unflatten(2, (-1, 8))
     found = torch.einsum("ui,nchiwj,vj->nchwuv", D, blocks, D)
     frequency = torch.arange(8, device=image.device)
     table = step[..., None] * (1 + frequency[:, None] + frequency)

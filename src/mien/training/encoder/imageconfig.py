@@ -27,6 +27,8 @@ class ImageTraining:
     """Convolutions in bfloat16 on a GPU."""
     checkpoint_every_s: float = 60.0
     """State and scores."""
+    scaling: int = 2048
+    """Examples whose mean and deviations the network's answers are counted from."""
     calibration: int = 8
     """Crops of each held-out view by which errors are measured."""
     seed: int = 0

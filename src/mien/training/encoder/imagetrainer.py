@@ -26,8 +26,6 @@ LOG_EVERY: Final = 50
 WARM_UP_STEPS: Final = 200
 LAST_RATE: Final = 0.01
 LONGEST_GRADIENT: Final = 2.0
-SCALING_EXAMPLES: Final = 2048
-"""Examples whose mean and deviations the network's answers are counted from."""
 
 LogRow = dict[str, Any]
 
@@ -142,7 +140,7 @@ class ImageTrainer:
     def _new_network(self) -> ImageNetwork:
         network = ImageNetwork(self.config.network)
         random = torch.Generator(self.device).manual_seed(self.config.seed + 2)
-        rows = torch.randint(len(self.seen), (SCALING_EXAMPLES,), generator=random, device=self.device)
+        rows = torch.randint(len(self.seen), (self.config.scaling,), generator=random, device=self.device)
         found = []
         for part in rows.split(self.config.batch):
             e = self._examples(self.seen, part, random)

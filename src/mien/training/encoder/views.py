@@ -1,7 +1,7 @@
 """Views of procedural heads and their truth, all in the device's memory: the image encoder's examples."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -58,7 +58,6 @@ def load_views(paths: Sequence[Path], model: MorphableModel, *, most_turn_deg: f
 
     Raises InputError if there is none, or if views differ in size.
     """
-    landmarks, mirror = landmark_model(model), mirrored_identity(model)
     parts = []
     for number, path in enumerate(progress(paths, desc="views of heads")):
         arrays = read_shard(path, NAMES).arrays
@@ -68,13 +67,13 @@ def load_views(paths: Sequence[Path], model: MorphableModel, *, most_turn_deg: f
             parts.append(_of_head(arrays, R, near, number))
     if not parts:
         raise InputError(f"No view of {len(paths)} heads is turned less than {most_turn_deg:g} degrees.")
-    sizes = {part.pixels.shape[-1] for part in parts}
+    sizes = {part[0].shape[-1] for part in parts}
     if len(sizes) > 1:
         raise InputError(
             f"The heads' views have sides of {sorted(sizes)} px, expected one size; make them anew."
         )
-    found = Views(*(torch.cat([getattr(p, n) for p in parts]) for n in Views.__dataclass_fields__))
-    return _with_truth(found, landmarks, mirror)
+    pixels, head, R_all, shape = (torch.cat(part) for part in zip(*parts, strict=True))
+    return with_truth(pixels, head, R_all, shape, model)
 
 
 def mirrored_identity(model: MorphableModel) -> Float[Tensor, "component component"]:
@@ -86,40 +85,36 @@ def mirrored_identity(model: MorphableModel) -> Float[Tensor, "component compone
     return torch.linalg.lstsq(basis.flatten(1).T, mirrored.T).solution.T
 
 
-def _of_head(arrays: dict[str, np.ndarray], R: np.ndarray, near: np.ndarray, number: int) -> Views:
+def with_truth(
+    pixels: UInt8[Tensor, "n 4 size size"],
+    head: Int[Tensor, " n"],
+    R_camera_head: Float[Tensor, "n 3 3"],
+    shape: Float[Tensor, "n deviation"],
+    model: MorphableModel,
+) -> Views:
+    """Views with what follows from pose, expression and identity: points, crops, what the mirror shows."""
+    flip = torch.diag(torch.tensor([-1.0, 1.0, 1.0], dtype=torch.float64))
+    R = torch.stack([R_camera_head, flip @ R_camera_head @ flip], 1)
+    mirrored = torch.cat([shape[:, mirrored_coefficients()], shape[:, 52:] @ mirrored_identity(model)], 1)
+    both, landmarks = torch.stack([shape, mirrored], 1), landmark_model(model)
+    found = [
+        _projected(s.flatten(0, 1), r.flatten(0, 1), landmarks)
+        for s, r in zip(both.split(CHUNK), R.split(CHUNK), strict=True)
+    ]
+    points, crop = (torch.cat(part).unflatten(0, (-1, 2)).float() for part in zip(*found, strict=True))
+    return Views(pixels, head, points, matrix_to_axis_angle(R).float(), both.float(), crop)
+
+
+def _of_head(
+    arrays: dict[str, np.ndarray], R: np.ndarray, near: np.ndarray, number: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Pixels, number of the head, rotations, expressions with the identity."""
     count, side = int(near.sum()), round(arrays["alpha"].shape[1] ** 0.5)
     rgba = np.concatenate([arrays["rgb"][near], arrays["alpha"][near][..., None]], 2)
     pixels = torch.from_numpy(rgba).view(count, side, side, 4).permute(0, 3, 1, 2).contiguous()
     identity = torch.from_numpy(arrays["identity"]).expand(count, -1)
-    return Views(
-        pixels=pixels,
-        head=torch.full((count,), number),
-        points=torch.zeros(count, 0),
-        turn=torch.from_numpy(R[near]).double(),
-        shape=torch.cat([torch.from_numpy(arrays["expression"][near]), identity], 1).double(),
-        crop=torch.zeros(count, 0),
-    )
-
-
-def _with_truth(views: Views, landmarks: LandmarkModel, mirror: Tensor) -> Views:
-    """Adds what the mirror shows, the points and the crops."""
-    flip = torch.diag(torch.tensor([-1.0, 1.0, 1.0], dtype=torch.float64))
-    R = torch.stack([views.turn, flip @ views.turn @ flip], 1)
-    expression, identity = views.shape.split([52, views.shape.shape[1] - 52], 1)
-    other = torch.cat([expression[:, mirrored_coefficients()], identity @ mirror], 1)
-    shape = torch.stack([views.shape, other], 1)
-    found = [
-        _projected(s.flatten(0, 1), r.flatten(0, 1), landmarks)
-        for s, r in zip(shape.split(CHUNK), R.split(CHUNK), strict=True)
-    ]
-    points, crop = (torch.cat(part).unflatten(0, (-1, 2)) for part in zip(*found, strict=True))
-    return replace(
-        views,
-        points=points.float(),
-        crop=crop.float(),
-        shape=shape.float(),
-        turn=matrix_to_axis_angle(R).float(),
-    )
+    shape = torch.cat([torch.from_numpy(arrays["expression"][near]), identity], 1)
+    return pixels, torch.full((count,), number), torch.from_numpy(R[near]).double(), shape.double()
 
 
 def _projected(
