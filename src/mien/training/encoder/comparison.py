@@ -47,7 +47,7 @@ class KnownFace:
 class FitScores:
     """Mean errors over faces; `encoded_`: before the fit."""
 
-    faces: float
+    faces: int
     encoded_rotation_deg: float
     encoded_points: float
     """Share of the distance of the eyes' outer corners, as `points`."""
@@ -96,7 +96,8 @@ def compare(
         rows = [_row(face, encode, config, model) for face in progress(faces, desc=name)]
         means = np.mean(rows, 0).tolist()
         single = len(fields(FitScores)) - 2
-        scores[name] = FitScores(len(faces), *means[:single], tuple(means[single:]))
+        values = (len(faces), *means[:single], tuple(means[single:]))
+        scores[name] = FitScores(*values)
     return scores
 
 
