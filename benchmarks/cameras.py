@@ -131,7 +131,7 @@ def measure(scene: Scene, tracker: FaceTracker, model: MorphableModel) -> dict[s
         alignment = align_face(scene.rgb, face, tracker, model=model)
     except NoFaceError:
         return row
-    plain = fit_face(face, (SIZE_PX, SIZE_PX), model=model).R_camera_head.double()
+    plain = fit_face(face, (SIZE_PX, SIZE_PX), model=model, rgb=scene.rgb).R_camera_head.double()
     found = {
         "error": alignment.angles,
         "tracker": ViewAngles.of(torch.from_numpy(face.R_camera_head).double().T @ OPENCV),

@@ -111,7 +111,7 @@ def measure_head(model: MorphableModel, index: int) -> dict[str, float]:
     centre = (float(low[0] + high[0]) / 2, float(low[1] + high[1]) / 2)
     network = person_probability(rgb, center_px=centre, face_px=float((high - low).max()))
     alpha = foreground_alpha(rgb, face)
-    fit = fit_face(face, (SIZE_PX, SIZE_PX), model=model)
+    fit = fit_face(face, (SIZE_PX, SIZE_PX), model=model, rgb=rgb)
     R_true = torch.from_numpy(np.diag([1.0, -1.0, -1.0]).astype(np.float32)) @ camera.T_world_camera[:3, :3].T
     angle = geodesic_angle(fit.R_camera_head, R_true)
     return {

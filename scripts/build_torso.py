@@ -101,9 +101,10 @@ def examples(model: MorphableModel, folder: Path) -> Iterator[Example]:
             for view in range(len(shard.arrays["camera"])):
                 camera = Camera(torch.from_numpy(shard.arrays["camera"][view]), intrinsics_of(FFHQ_FOCAL))
                 x, _, z = camera.position.tolist()
-                faces = tracker.detect(_picture(shard, view, random)) if _frontal(x, z) else []
+                rgb = _picture(shard, view, random) if _frontal(x, z) else None
+                faces = [] if rgb is None else tracker.detect(rgb)
                 if faces:
-                    fit = fit_face(faces[0], (PHOTO_PX, PHOTO_PX), model=model)
+                    fit = fit_face(faces[0], (PHOTO_PX, PHOTO_PX), model=model, rgb=rgb)
                     yield _example(model, shard, view, camera, fit)
                     break
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from mien.core.camera import FFHQ_FOCAL, ORBIT_RADIUS, Camera, intrinsics_of
@@ -24,6 +24,7 @@ from mien.morphable.costs import (
 )
 from mien.morphable.crop import CropRegion
 from mien.morphable.encoder import EncodedFace, load_face_encoder
+from mien.morphable.imageencoder import load_image_encoder
 from mien.morphable.landmarks import (
     BROW_LEFT,
     BROW_RIGHT,
@@ -39,7 +40,7 @@ from mien.morphable.landmarks import (
 from mien.morphable.model import MorphableModel
 from mien.tracking.faces import FaceObservation
 
-__all__ = ["CropRegion", "FaceFit", "FitConfig", "fit_face"]
+__all__ = ["CropRegion", "FaceFit", "FitConfig", "fit_encoded", "fit_face"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class FitConfig:
     """Points off by this many expected errors get half their weight (Cauchy)."""
     encoder: bool = True
     """Start from the geometry encoder's answer and hold on to it; else the tracker's is the prior."""
+    image_encoder: bool = True
+    """Where the picture is given and mien has an image encoder, it takes the geometry encoder's place."""
     prior_gain: float = 1.0
     """Weight of the encoder's answer, as an inverse error."""
     tracker_pitch_deg: float = 3.5
@@ -115,17 +118,28 @@ def fit_face(
     image_size: tuple[int, int],
     *,
     model: MorphableModel,
+    rgb: UInt8[np.ndarray, "height width 3"] | None = None,
     config: FitConfig | None = None,
     start: FaceFit | None = None,
 ) -> FaceFit:
     """Fit the head model to one observed face in an image of `image_size` (width_px, height_px).
 
+    With the picture `rgb` the face is not only known by the tracker's points, see `encode_face`.
     With `start` (the same person's earlier fit) the identity is kept, and the rest starts from there: for
     further frames of a video. Deterministic.
     """
     config = config or FitConfig()
-    landmarks = landmark_model(model)
-    problem, state, frame = _set_up(face, landmarks, config, start)
+    return fit_encoded(
+        encode_face(face, landmark_model(model), rgb, config), model=model, config=config, start=start
+    )
+
+
+def fit_encoded(
+    seen: EncodedFace, *, model: MorphableModel, config: FitConfig | None = None, start: FaceFit | None = None
+) -> FaceFit:
+    """`fit_face` of a face of which something is expected already."""
+    config = config or FitConfig()
+    problem, state, frame = _set_up(seen, landmark_model(model), config, start)
     free = 58 if start is not None else 58 + model.component_count
     problem, state = _solve(problem, state, config, free)
     return _result(problem, state, frame)
@@ -139,10 +153,22 @@ def orbit_camera(R_camera_head: Float[Tensor, "3 3"]) -> Camera:
     return Camera(T, intrinsics_of(FFHQ_FOCAL, dtype=R_camera_head.dtype))
 
 
+def encode_face(
+    face: FaceObservation,
+    landmarks: LandmarkModel,
+    rgb: UInt8[np.ndarray, "height width 3"] | None,
+    config: FitConfig,
+) -> EncodedFace:
+    """What is expected of a face before the fit, by an encoder or by the tracker alone."""
+    if not config.encoder:
+        return _tracked(face, landmarks, config)
+    encoder = load_image_encoder() if config.image_encoder and rgb is not None else None
+    return load_face_encoder().encode(face) if encoder is None or rgb is None else encoder.encode(rgb, face)
+
+
 def _set_up(
-    face: FaceObservation, landmarks: LandmarkModel, config: FitConfig, start: FaceFit | None
+    seen: EncodedFace, landmarks: LandmarkModel, config: FitConfig, start: FaceFit | None
 ) -> tuple[FitProblem, FitState, _Frame]:
-    seen = load_face_encoder().encode(face) if config.encoder else _tracked(face, landmarks, config)
     prior, target_px = replace(seen.prior, root=config.prior_gain * seen.prior.root), seen.points_px
     identity = prior.identity if start is None else start.identity.double()
     R = prior.R_camera_head if start is None else start.R_camera_head.double()

@@ -39,7 +39,7 @@ def write_fit(
     model = model or load_head_model()
     observed = choose_face(find_faces(photo.rgb), face)
     height, width = photo.rgb.shape[:2]
-    fit = fit_face(observed, (width, height), model=model, config=config)
+    fit = fit_face(observed, (width, height), model=model, rgb=photo.rgb, config=config)
     picture = draw_overlay(photo.rgb, fit, model, detected_px=observed.landmarks_px, config=overlay)
     with ExitStack() as files:
         if json_path is not None:

@@ -147,7 +147,7 @@ class BaseKind:
         ready = prepare(photo, options)
         rgb, alpha = ready.rgb, ready.alpha
         model, generator = load_head_model(), load_generator(options.model)
-        fit = fit_face(ready.face, (rgb.shape[1], rgb.shape[0]), model=model)
+        fit = fit_face(ready.face, (rgb.shape[1], rgb.shape[0]), model=model, rgb=rgb)
         fit = fit_torso(fit, alpha, model)
         inversion = invert(
             gather_evidence(rgb, alpha, fit, model), fit, generator, model, config=options.inversion,
