@@ -1,10 +1,14 @@
 """EG3D avatars bent, turned and drawn."""
 
+from dataclasses import replace
+
 import torch
 
-from mien.animation.eg3d.actor import Eg3dActor, _carry, draw, neck_motion
+from mien.animation.eg3d.actor import Eg3dActor, _carry, draw, make_actor, neck_motion
 from mien.core.arkit import ARKIT_INDEX
 from mien.core.geometry import axis_angle_to_matrix
+from mien.generator.eg3d.generator import Eg3dGenerator
+from mien.inversion.eg3d.avatar import Eg3dAvatar, MouthKeys
 
 STILL = torch.zeros(3)
 
@@ -89,3 +93,26 @@ def test_an_open_mouth_is_dark_inside(actor: Eg3dActor) -> None:
     size = len(plain.rgb)
     column, row = (int(t * size) for t in actor.place.head_camera.project(lips).uv[0])
     assert open_.rgb[row, column].mean() < 0.5 * plain.rgb[row, column].mean()
+
+
+def test_an_open_mouth_shows_what_the_generator_in_painted(
+    actor: Eg3dActor, avatar: Eg3dAvatar, ball: Eg3dGenerator
+) -> None:
+    """One key mouth that is green inside, whose upper half is not known."""
+    wide = expression(actor, jawOpen=0.9)
+    picture = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
+    picture[..., 1] = 255
+    lips = actor.model.landmarks(actor.model.vertices(actor.place.identity, wide))[[13, 14]]
+    v = actor.place.head_camera.project(lips).uv[:, 1]
+    known = torch.zeros(1, 64, 64, dtype=torch.uint8)
+    known[:, int(v.mean() * 64) :] = 255
+    keyed = make_actor(replace(avatar, mouths=MouthKeys(wide[None], picture, known)), ball, actor.model)
+    plain, painted = draw(actor, expression=wide).rgb, draw(keyed, expression=wide).rgb
+    size = len(plain)
+    column = int(actor.place.head_camera.project(lips).uv[:, 0].mean() * size)
+    rows = [int((v[0] + share * (v[1] - v[0])) * size) for share in (0.2, 0.75)]
+    torch.testing.assert_close(painted[rows[0], column], plain[rows[0], column], atol=0.02, rtol=0)
+    assert painted[rows[1], column, 1] > 0.8
+    assert plain[rows[1], column, 1] < 0.5
+    shut = draw(keyed).rgb
+    torch.testing.assert_close(shut, draw(actor).rgb)

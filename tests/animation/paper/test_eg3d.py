@@ -15,6 +15,7 @@ from mien.animation.kinds.interface import Stage
 from mien.animation.modes import staged
 from mien.animation.motion import MotionSource
 from mien.animation.paper import eg3d as paper_eg3d
+from mien.animation.paper import keymouths
 from mien.animation.paper.config import FAST, PaperConfig
 from mien.animation.paper.eg3d import Eg3dSequence, invert_clip_eg3d, key_crop
 from mien.animation.paper.eg3d_stage import PaperEg3dStage
@@ -220,3 +221,37 @@ def test_frames_lie_over_the_photo(ball_file: Path, tmp_path: Path) -> None:
     assert np.abs(frames[3].astype(int) - frames[2]).max() > 8
     assert stage.passes(motion).frames == 15
     assert stage.key(motion) != photo_stage(actor).key(motion)
+
+
+def test_key_mouths_follow_the_edit_around_the_opening(
+    actor: Eg3dActor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keymouths, "MOVED", 10.0)  # this generator knows no mouths
+    few, more = (keymouths.key_mouths(actor, steps) for steps in (1, 12))
+    assert few is not None
+    assert more is not None
+    assert torch.equal(few.opening, more.opening)
+    areas = more.opening.float().mean((1, 2))
+    assert 1 < float(areas.max()) < 30
+    assert areas.argmax() == more.expression[:, ARKIT_INDEX["jawOpen"]].argmax()
+    layers = layers_of(source_of(actor.avatar, actor.model))
+    costs = []
+    for keys in (few, more):
+        crop = key_crop(actor, layers, keys.expression[0], keymouths.CONFIG)
+        images = (torch.from_numpy(crop.rgb), keys.picture[0].float() / 255)
+        wanted, seen = (x.permute(2, 0, 1) * 2 - 1 for x in images)
+        target = Target(wanted, torch.from_numpy(crop.face)[None].clamp(0, 1)).resized(32)
+        costs.append(
+            float(image_cost(torch.nn.functional.interpolate(seen[None], size=32, mode="area"), target))
+        )
+    assert costs[1] < 0.97 * costs[0]
+
+
+def test_a_mouth_that_stays_shut_is_left_out(actor: Eg3dActor, layers: PhotoLayers) -> None:
+    crop = key_crop(actor, layers, torch.from_numpy(expressions()[-1]), keymouths.CONFIG)
+    shut = key_crop(actor, layers, torch.zeros(52), keymouths.CONFIG).rgb
+    assert keymouths.has_opened(crop, crop.rgb, shut)
+    assert not keymouths.has_opened(crop, shut, shut)
+    away = crop.rgb.copy()
+    away[crop.opening > 0.5] = 1.0  # what is inside has no say
+    assert keymouths.has_opened(crop, away, shut)

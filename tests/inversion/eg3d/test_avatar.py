@@ -1,6 +1,7 @@
 """The avatar's file."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from mien.core.errors import CheckpointError, MienError
 from mien.inversion.eg3d.avatar import (
     KIND,
     Eg3dAvatar,
+    MouthKeys,
     Placement,
     check_fits,
     load_eg3d_avatar,
@@ -45,6 +47,26 @@ def avatar(camera: Camera) -> Eg3dAvatar:
         pictures[3],
         {"photo": "a.png"},
     )
+
+
+def test_key_mouths_are_kept(avatar: Eg3dAvatar, tmp_path: Path) -> None:
+    keys = MouthKeys(
+        torch.rand(2, 52), torch.randint(256, (2, 8, 8, 3), dtype=torch.uint8),
+        torch.randint(256, (2, 8, 8), dtype=torch.uint8),
+    )  # fmt: skip
+    save_eg3d_avatar(tmp_path / "a.mien", replace(avatar, mouths=keys))
+    again = load_eg3d_avatar(tmp_path / "a.mien").mouths
+    assert again is not None
+    for name in ("expression", "picture", "opening"):
+        assert torch.equal(getattr(again, name), getattr(keys, name))
+    save_eg3d_avatar(tmp_path / "b.mien", avatar)
+    assert load_eg3d_avatar(tmp_path / "b.mien").mouths is None
+    found = read_safetensors(tmp_path / "a.mien", kind=KIND)
+    for broken in ({"opening": keys.opening[:1]}, {"expression": keys.expression * torch.nan}):
+        tensors = dict(found.tensors) | {f"mouths.{n}": t for n, t in broken.items()}
+        write_safetensors(tmp_path / "c.mien", tensors, found.header)
+        with pytest.raises(CheckpointError, match=r"mouths|opening|shape"):
+            load_eg3d_avatar(tmp_path / "c.mien")
 
 
 def test_round_trip(avatar: Eg3dAvatar, tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ not have. Both are carried along: a pixel's surface point is followed to where t
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from mien.animation.eg3d.keymouths import KeyMouth
 from mien.animation.eg3d.mouth import MouthPainter
 from mien.animation.plate import moving_weight, nearest_index, smoothstep
 from mien.core.camera import Camera
@@ -103,9 +105,24 @@ def make_actor(
     source, brightness = _source_view(avatar, renderer.render(place.camera.to(device)))
     neutral = model.vertices(place.identity, torch.zeros(52))
     mouth = MouthPainter(
-        model, model.vertices(place.identity, place.expression), place.head_camera.position, brightness
-    )
+        model, model.vertices(place.identity, place.expression), place.head_camera.position, brightness,
+        _key_mouths(avatar, model),
+    )  # fmt: skip
     return Eg3dActor(avatar, tuned, planes, renderer, model, model.chin_y(neutral), source, mouth)
+
+
+def _key_mouths(avatar: Eg3dAvatar, model: MorphableModel) -> list[KeyMouth]:
+    """The avatar's in-painted mouths on the mesh."""
+    keys, place = avatar.mouths, avatar.placement
+    if keys is None:
+        return []
+    return [
+        KeyMouth(
+            model, model.vertices(place.identity, expression), place.head_camera,
+            picture.numpy().astype(np.float32) / 255, opening.numpy().astype(np.float32) / 255,
+        )
+        for expression, picture, opening in zip(keys.expression, keys.picture, keys.opening, strict=True)
+    ]  # fmt: skip
 
 
 def neck_motion(

@@ -1,9 +1,11 @@
 """The inside of a mouth that is open in the frame and shut in the photo: drawn from the head model.
 
 Bending the photo's expression stretches lips over the gap, as the generator holds nothing behind them. There
-the head model's teeth, tongue and dark throat are drawn in plain colours, as bright as the person's skin.
+the head model's teeth, tongue and throat are drawn: with the colours of open mouths that the generator has
+in-painted where there are any (`KeyMouth`), else in plain colours, as bright as the person's skin.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -14,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mien.animation.eg3d.keymouths import SHOWN_WITHIN, KeyMouth, lip_gap, mixed_mouths
 from mien.core.camera import Camera
 from mien.morphable.model import PARTS, MorphableModel
 from mien.morphable.raster import Hits, RayScene, interpolate, vertex_normals
@@ -27,8 +30,6 @@ COLOURS: Final = {
 FADE: Final = 0.03
 """Light falls to a third over this way into the mouth (head units)."""
 SUPERSAMPLING: Final = 2
-SHOWN_WITHIN: Final = 4e-3
-"""The photo shows a point if nothing is this far before it (head units)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,8 @@ class MouthPainter:
     """The photo's camera centre, in the head's frame."""
     brightness: float
     """Of the person's skin, against the colours above."""
+    keys: Sequence[KeyMouth] = ()
+    """Open mouths that the generator has in-painted."""
 
     @cached_property
     def _scene(self) -> RayScene:
@@ -72,9 +75,7 @@ class MouthPainter:
             return None
         chosen = np.flatnonzero(inside)
         rgba = np.zeros((len(directions), 4), np.float32)
-        rgba[chosen, :3] = self._shaded(
-            posed.numpy(), hits.of(chosen), part[chosen], directions[chosen], camera
-        )
+        rgba[chosen, :3] = self._coloured(posed, hits.of(chosen), part[chosen], directions[chosen], camera)
         rgba[chosen, 3] = 1
         small = rgba.reshape(y1 - y0, n, x1 - x0, n, 4).mean((1, 3))
         out = np.zeros((size_px, size_px, 4), np.float32)
@@ -97,6 +98,16 @@ class MouthPainter:
         distance = np.linalg.norm(away, axis=1)
         first = self._scene.cast(self.eye.numpy(), (away / distance[:, None]).astype(np.float32))
         return first.depth > distance - SHOWN_WITHIN
+
+    def _coloured(
+        self, posed: Tensor, hits: Hits, part: np.ndarray, directions: np.ndarray, camera: Camera
+    ) -> np.ndarray:
+        """Colours [N, 3]: the in-painted ones where a key mouth shows the point, else plain ones."""
+        plain = self._shaded(posed.numpy(), hits, part, directions, camera)
+        if not self.keys:
+            return plain
+        colours, known = mixed_mouths(self.keys, hits, lip_gap(self.model, posed))
+        return np.asarray(plain + known[:, None] * (colours - plain))
 
     def _shaded(
         self, posed: np.ndarray, hits: Hits, part: np.ndarray, directions: np.ndarray, camera: Camera

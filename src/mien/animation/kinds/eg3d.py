@@ -15,6 +15,7 @@ from mien.animation.eg3d.turn import Eg3dSitter, Eg3dViewer, eg3d_sheet, sitter_
 from mien.animation.kinds.facts import described_crop, strongest
 from mien.animation.kinds.interface import Report, Tools
 from mien.animation.kinds.photo import AvatarOptions, PreparedPhoto, prepare, provenance
+from mien.animation.paper.keymouths import key_mouths
 from mien.core.assets import sha256_of_file
 from mien.core.device import resolve_device
 from mien.core.errors import InputError
@@ -59,16 +60,15 @@ class Eg3dKind:
         store = None if kept is None else Kept(kept, _job(ready, alignment, config, sha256))
         inversion = invert_eg3d(
             target, place.camera, generator, config=config, kept=store,
-            report=lambda stage, share: report(stage, 0.02 + 0.93 * share),
+            report=lambda stage, share: report(stage, 0.02 + 0.83 * share),
         )  # fmt: skip
-        report("background", 0.96)
+        report("background", 0.86)
         tuned = tuned_generator(generator, inversion.tuning)
         with torch.no_grad():
             planes = tuned_planes(tuned, inversion.w, inversion.tuning)
             out = tuned.render(planes, inversion.w, place.camera)
         plate, background = eg3d_plates(ready.rgb, ready.alpha, place, out, _chin_y(model, alignment))
-        report("done", 1.0)
-        return Eg3dAvatar(
+        avatar = Eg3dAvatar(
             inversion=inversion,
             placement=place,
             photo=torch.from_numpy(np.array(ready.rgb)),
@@ -79,6 +79,12 @@ class Eg3dKind:
                 ready, options, generator=path.name, generator_sha256=sha256, tuning=config.tuning.way
             ),
         )
+        if config.mouth_steps:
+            report("mouth", 0.88)
+            actor = make_actor(avatar, generator, model)
+            avatar = replace(avatar, mouths=key_mouths(actor, config.mouth_steps, kept=store))
+        report("done", 1.0)
+        return avatar
 
     def load(self, path: Path) -> Eg3dAvatar:
         """Read an avatar file."""

@@ -107,13 +107,13 @@ def invert_clip_eg3d(
     kept = None if kept_in is None else Kept(kept_in, _job(actor, expressions, time_s, config))
     tuned = config.start == "avatar"
     inversion = actor.avatar.inversion
-    start = {RESIDUAL: inversion.tuning[RESIDUAL]} if tuned and RESIDUAL in inversion.tuning else {}
+    start = residual_of(actor) if tuned else {}
     camera = place.camera.to(device)
     mean = mean_w(actor.generator, camera, MEAN_OF)
     first = MeanW(inversion.w.to(device), mean.deviation) if tuned else mean
-    found = _latents(actor, crops, first, start, time_s[keys], config, passes, kept)
+    found = search_latents(actor, crops, first, start, time_s[keys], config, passes, kept)
     pivots = [
-        Pivot(w[None], _target(actor, crop, _picture(actor, w[None], start, passes), config))
+        Pivot(w[None], _target(actor, crop, own_picture(actor, w[None], start, passes), config))
         for w, crop in zip(found, crops, strict=True)
     ]
     tuning = tune_to(
@@ -131,9 +131,15 @@ def invert_clip_eg3d(
     return Eg3dSequence(tuned_generator(actor.generator, tuning), tuning, latents, keys, passes)
 
 
-def _latents(
+def residual_of(actor: Eg3dActor) -> Tuning:
+    """What the avatar's tuning adds to the planes; weights are tuned in the actor's generator already."""
+    tuning = actor.avatar.inversion.tuning
+    return {RESIDUAL: tuning[RESIDUAL]} if RESIDUAL in tuning else {}
+
+
+def search_latents(
     actor: Eg3dActor, crops: list[KeyCrop], first: MeanW, start: Tuning, time_s: np.ndarray,
-    config: PaperConfig, passes: Passes, kept: Kept | None,
+    config: PaperConfig, passes: Passes, kept: Kept | None, name: str = "latent",
 ) -> Float[Tensor, "key w"]:  # fmt: skip
     """The first from `first`, each further one from the one before; then, if joint, all smoothed together."""
     found: list[Tensor] = []
@@ -149,7 +155,7 @@ def _latents(
         target = Target(_signed(crop.rgb), torch.from_numpy(crop.face)[None].clamp(0, 1))
         found.append(search_w(
             actor.generator, _on(target, actor.device), actor.place.camera.to(actor.device), begin,
-            config=search, residual=start.get(RESIDUAL), tie=tie, name=f"latent-{k:04d}", kept=kept,
+            config=search, residual=start.get(RESIDUAL), tie=tie, name=f"{name}-{k:04d}", kept=kept,
         ))  # fmt: skip
         passes.latent += steps
     all_ = torch.cat(found)
@@ -159,7 +165,7 @@ def _latents(
     return solve_jointly([Quadratic(unit, w) for w in all_], gaps, JOINT * unit)
 
 
-def _picture(
+def own_picture(
     actor: Eg3dActor, w: Float[Tensor, "1 w"], start: Tuning, passes: Passes
 ) -> Float32[np.ndarray, "side side 3"]:
     """The latent's own picture before the tuning, whose mouth fills the target."""

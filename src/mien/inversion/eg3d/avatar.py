@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from mien.core.camera import Camera
-from mien.core.checkpoint import read_safetensors, write_safetensors
+from mien.core.checkpoint import read_safetensors, require_keys, write_safetensors
 from mien.core.errors import CheckpointError
 from mien.inversion.eg3d.invert import Eg3dInversion
 from mien.inversion.eg3d.tuning import RESIDUAL
@@ -21,6 +21,8 @@ from mien.morphable.eg3d.alignment import Eg3dAlignment
 KIND: Final = "eg3d-avatar"
 TUNED: Final = "tuning."
 """Tuned tensors have this before their names."""
+MOUTHS: Final = "mouths."
+"""The same for `MouthKeys`."""
 FLIP: Final = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
 _FIXED: Final[dict[str, tuple[int | None, ...]]] = {
     "w": (1, None),
@@ -87,6 +89,16 @@ def placement_of(alignment: Eg3dAlignment, scale: float) -> Placement:
 
 
 @dataclass(frozen=True, eq=False)
+class MouthKeys:
+    """What the generator shows in a few opened mouths, in EG3D's crop."""
+
+    expression: Float[Tensor, "key 52"]
+    picture: UInt8[Tensor, "key side side 3"]
+    opening: UInt8[Tensor, "key side side"]
+    """Where the picture shows the mouth's inside."""
+
+
+@dataclass(frozen=True, eq=False)
 class Eg3dAvatar:
     """One person in an EG3D generator. Height x width is the working size."""
 
@@ -101,6 +113,8 @@ class Eg3dAvatar:
     """The photo without the person."""
     provenance: dict[str, Any]
     """Name and SHA-256 of photo and generator, options, versions."""
+    mouths: MouthKeys | None = None
+    """For mouths that open wider than the photo's; without them their inside is drawn in plain colours."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -124,6 +138,7 @@ def save_eg3d_avatar(path: Path, avatar: Eg3dAvatar) -> None:
         "plate": avatar.plate,
         "background": avatar.background,
         **{f"{TUNED}{name}": tensor for name, tensor in inversion.tuning.items()},
+        **({} if avatar.mouths is None else {f"{MOUTHS}{n}": t for n, t in vars(avatar.mouths).items()}),
     }
     header = {"kind": KIND, "provenance": avatar.provenance, "error": inversion.error}
     write_safetensors(path, tensors, header)
@@ -132,7 +147,8 @@ def save_eg3d_avatar(path: Path, avatar: Eg3dAvatar) -> None:
 def load_eg3d_avatar(path: Path) -> Eg3dAvatar:
     """Read an avatar; CheckpointError says what is wrong with a file that is none."""
     checkpoint = read_safetensors(path, kind=KIND)
-    t, header = checkpoint.tensors, checkpoint.header
+    t, header = dict(checkpoint.tensors), checkpoint.header
+    mouths = _mouths_in(t, path)
     tuned = {name: x for name, x in t.items() if name.startswith(TUNED)}
     require_sound({name: x for name, x in t.items() if name not in tuned}, _FIXED, path, tuned=tuned)
     tuning = {name.removeprefix(TUNED): x for name, x in tuned.items()}
@@ -144,7 +160,27 @@ def load_eg3d_avatar(path: Path) -> Eg3dAvatar:
     )  # fmt: skip
     inversion = Eg3dInversion(t["w"], tuning, float(header.get("error", 0.0)))
     pictures = (t["photo"], t["alpha"], t["plate"], t["background"])
-    return Eg3dAvatar(inversion, place, *pictures, provenance)
+    return Eg3dAvatar(inversion, place, *pictures, provenance, mouths)
+
+
+def _mouths_in(tensors: dict[str, Tensor], path: Path) -> MouthKeys | None:
+    """Takes the key mouths out of an avatar's tensors, if it has any."""
+    found = {n.removeprefix(MOUTHS): tensors.pop(n) for n in list(tensors) if n.startswith(MOUTHS)}
+    if not found:
+        return None
+    picture = found.get("picture", torch.zeros(0))
+    count, side = (picture.shape[0], picture.shape[1]) if picture.ndim == 4 else (None, None)
+    require_keys(
+        found,
+        {"expression": (count, 52), "picture": (count, side, side, 3), "opening": (count, side, side)},
+        source=str(path),
+    )
+    expression, opening = found["expression"], found["opening"]
+    if {picture.dtype, opening.dtype} != {torch.uint8} or not bool(expression.isfinite().all()):
+        raise CheckpointError(
+            f"{path} holds key mouths that mien does not write; it is damaged: invert the photo again."
+        )
+    return MouthKeys(expression.float(), picture, opening)
 
 
 def check_fits(avatar: Eg3dAvatar, shapes: Mapping[str, tuple[int, ...]], planes: tuple[int, ...]) -> None:

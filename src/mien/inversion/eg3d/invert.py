@@ -29,15 +29,20 @@ class Eg3dInversionConfig:
 
     latent: LatentConfig = field(default_factory=LatentConfig)
     tuning: TuningConfig = field(default_factory=TuningConfig)
+    mouth_steps: int = 16
+    """Of the search in W for each opened mouth (`mien.animation.paper.keymouths`); 0 leaves them out."""
     seed: int = 0
 
 
 QUICK = Eg3dInversionConfig(
-    LatentConfig(steps=20, samples=(16, 16)), TuningConfig(steps=20, whole=2, side_px=32, samples=(16, 16))
+    LatentConfig(steps=20, samples=(16, 16)),
+    TuningConfig(steps=20, whole=2, side_px=32, samples=(16, 16)),
+    mouth_steps=0,
 )
 PAPER = Eg3dInversionConfig(
     LatentConfig(steps=2000, side_px=128, samples=(48, 48)),
     TuningConfig(way="weights", steps=2000, whole=2000, samples=(48, 48)),
+    mouth_steps=100,
 )
 """The steps of Lin et al. 2022, for GPUs: days on two cores."""
 EFFORTS: Final = {"quick": QUICK, "normal": Eg3dInversionConfig(), "paper": PAPER}
