@@ -8,7 +8,7 @@ from tests.morphable.conftest import KnownHead
 
 from mien.morphable import costs
 from mien.morphable.costs import FitProblem, FitState, jacobian, project, residuals
-from mien.morphable.fit import FitConfig, _set_up
+from mien.morphable.fit import FitConfig, _set_up, _tracked
 from mien.morphable.landmarks import OPENINGS, landmark_model
 from mien.morphable.model import MorphableModel
 from mien.tracking.faces import FaceObservation
@@ -19,7 +19,8 @@ Observe = Callable[..., FaceObservation]
 
 def truth(model: MorphableModel, head: KnownHead, observe: Observe) -> tuple[FitProblem, FitState]:
     """The problem of a head with exact landmarks, and the state that solves it."""
-    problem, state, _ = _set_up(observe(head), landmark_model(model), FitConfig(encoder=False), None)
+    config, landmarks = FitConfig(encoder=False), landmark_model(model)
+    problem, state, _ = _set_up(_tracked(observe(head), landmarks, config), landmarks, config, None)
     state = replace(state, identity=head.identity.double(), expression=head.expression.double())
     problem = replace(problem, R_camera_head=head.R_camera_head.double())
     return replace(problem, target=project(state, problem).uv), state
