@@ -12,11 +12,14 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+def core_count() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def worker_count() -> int:
     """Cores this process may use, at most 8."""
-    return max(
-        1, min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    )
+    return max(1, min(8, core_count()))
 
 
 def ordered(

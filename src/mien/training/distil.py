@@ -1,6 +1,5 @@
 """Distil procedural heads into mien-base: basis from PCA of canonical maps, then Adam on rendered pixels."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -27,8 +26,11 @@ from mien.training.state import (
     GENERATOR,
     STATE_FILE,
     TrainingState,
+    append_row,
     forget_rows_after,
+    load_moments,
     load_weights,
+    moments_of,
     read_state,
     write_state,
 )
@@ -123,8 +125,7 @@ class Distiller:
         tensors = {f"{GENERATOR}{k}": v for k, v in self.generator.state_dict().items()}
         tensors[CODES] = self.codes
         for name, optimiser in self.optimisers.items():
-            for k, slot in optimiser.state_dict()["state"].items():
-                tensors |= {f"adam.{name}.{k}.{n}": torch.as_tensor(v) for n, v in slot.items()}
+            tensors |= moments_of(optimiser, f"adam.{name}.")
         for n, p in self.generator.backbone.named_parameters():
             if p.grad is not None:
                 tensors[f"grad.{n}"] = p.grad
@@ -175,8 +176,7 @@ class Distiller:
 
     def _log(self, means: dict[str, float]) -> None:
         row = {"step": self.step, "minutes": round(self.spent_s / 60, 2), **means}
-        with (self.folder / LOG_FILE).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        append_row(self.folder / LOG_FILE, row)
         self.on_log(row)
 
     def _resume(self) -> None:
@@ -195,11 +195,7 @@ class Distiller:
             )
         self.codes.data.copy_(state.codes)
         for name, optimiser in self.optimisers.items():
-            moments = optimiser.state_dict()
-            for key, value in state.with_prefix(f"adam.{name}.").items():
-                index, slot = key.split(".")
-                moments["state"].setdefault(int(index), {})[slot] = value
-            optimiser.load_state_dict(moments)
+            load_moments(optimiser, state.with_prefix(f"adam.{name}."))
         grads = state.with_prefix("grad.")
         for n, p in self.generator.backbone.named_parameters():
             p.grad = grads.get(n)

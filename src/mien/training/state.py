@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.optim import Optimizer
 
 from mien.core.atomic import atomic_path
-from mien.core.errors import InputError
+from mien.core.errors import InputError, ResumeError
 from mien.generator.model import Generator, GeneratorConfig
 
 STATE_FILE: Final = "state.safetensors"
@@ -80,6 +82,37 @@ def load_weights(generator: Generator, tensors: Mapping[str, Tensor]) -> None:
         generator.load_state_dict(dict(tensors))
     except RuntimeError as error:
         raise InputError(f"The state's weights do not fit this version's generator ({error}).") from error
+
+
+def require_same_settings(folder: Path, state: TrainingState, now: Mapping[str, Any]) -> None:
+    """Raises ResumeError if a run in `folder` was begun with other settings."""
+    names = [n for n in sorted(now.keys() | state.config.keys()) if now.get(n) != state.config.get(n)]
+    if names:
+        raise ResumeError(
+            f"The run in {folder} has other settings ({', '.join(names)} differ); repeat it "
+            "with the same ones, or choose another folder."
+        )
+
+
+def moments_of(optimiser: Optimizer, prefix: str) -> dict[str, Tensor]:
+    """An optimiser's moments as tensors of a state, their names after the prefix."""
+    slots = optimiser.state_dict()["state"].items()
+    return {f"{prefix}{k}.{n}": torch.as_tensor(v) for k, slot in slots for n, v in slot.items()}
+
+
+def load_moments(optimiser: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Inverse of `moments_of`, given the state's tensors without the prefix."""
+    moments = optimiser.state_dict()
+    for key, value in tensors.items():
+        index, slot = key.split(".")
+        moments["state"].setdefault(int(index), {})[slot] = value
+    optimiser.load_state_dict(moments)
+
+
+def append_row(path: Path, row: Mapping[str, Any]) -> None:
+    """Add a row to a log, a line of JSON."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
 
 
 def forget_rows_after(path: Path, step: int) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
 from mien.core.camera import Camera
@@ -53,13 +53,20 @@ class KeyMouth:
     def look_up(self, hits: Hits) -> tuple[Float32[np.ndarray, "ray 3"], Float32[np.ndarray, " ray"]]:
         """Colours of points of the mesh, and how far the picture shows them."""
         points = interpolate(self.vertices.numpy(), self.model.faces_np, hits).astype(np.float32)
-        away = points - self.camera.position.numpy()
-        distance = np.linalg.norm(away, axis=1)
-        first = self._scene.cast(self.camera.position.numpy(), (away / distance[:, None]).astype(np.float32))
         uv = self.camera.project(torch.from_numpy(points)).uv * 2 - 1
         maps = torch.from_numpy(np.concatenate([self.picture, self.opening[..., None]], -1))
         found = lookup(maps.permute(2, 0, 1)[None], uv[None, :, 0], uv[None, :, 1])[0].numpy()
-        return found[:, :3], found[:, 3] * (first.depth > distance - SHOWN_WITHIN)
+        return found[:, :3], found[:, 3] * shown_from(self.camera.position, self._scene, points)
+
+
+def shown_from(
+    eye: Float[Tensor, "3"], scene: RayScene, points: Float[np.ndarray, "ray 3"]
+) -> Bool[np.ndarray, " ray"]:
+    """Whether points of a scene's surface are seen from a place."""
+    away = points - eye.numpy()
+    distance = np.linalg.norm(away, axis=1)
+    first = scene.cast(eye.numpy(), (away / distance[:, None]).astype(np.float32))
+    return np.asarray(first.depth > distance - SHOWN_WITHIN)
 
 
 def lip_gap(model: MorphableModel, vertices: Float[Tensor, "vertex 3"]) -> float:

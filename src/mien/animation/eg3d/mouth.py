@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mien.animation.eg3d.keymouths import SHOWN_WITHIN, KeyMouth, lip_gap, mixed_mouths
+from mien.animation.eg3d.keymouths import KeyMouth, lip_gap, mixed_mouths, shown_from
 from mien.core.camera import Camera
 from mien.morphable.model import PARTS, MorphableModel
 from mien.morphable.raster import Hits, RayScene, interpolate, vertex_normals
@@ -94,10 +94,7 @@ class MouthPainter:
     def _shown(self, hits: Hits) -> np.ndarray:
         """Whether the photo shows each hit."""
         points = interpolate(self.source.numpy(), self.model.faces_np, hits)
-        away = points - self.eye.numpy()
-        distance = np.linalg.norm(away, axis=1)
-        first = self._scene.cast(self.eye.numpy(), (away / distance[:, None]).astype(np.float32))
-        return first.depth > distance - SHOWN_WITHIN
+        return shown_from(self.eye, self._scene, points)
 
     def _coloured(
         self, posed: Tensor, hits: Hits, part: np.ndarray, directions: np.ndarray, camera: Camera

@@ -16,7 +16,7 @@ from jaxtyping import Float32
 
 from mien.animation.eg3d.actor import Eg3dActor
 from mien.animation.paper.config import FAST, Passes
-from mien.animation.paper.eg3d import KeyCrop, key_crop, own_picture, residual_of, search_latents
+from mien.animation.paper.eg3d import MEAN_OF, KeyCrop, key_crop, own_picture, residual_of, search_latents
 from mien.animation.paper.layers import layers_of
 from mien.animation.paper.source import source_of
 from mien.core.arkit import ARKIT_INDEX
@@ -33,7 +33,6 @@ OPENED: Final[tuple[dict[str, float], ...]] = (
 )  # fmt: skip
 """Talking, a smile that shows teeth, wide open; all else as in the photo."""
 CONFIG: Final = replace(FAST, keeps_seen_mouth=False, joint=False, side_px=32)
-MEAN_OF: Final = 600
 RING: Final = 0.12
 """Around the opening, where lips must have moved: this share of its crop's face, as wide as a lip."""
 MOVED: Final = 0.7

@@ -1,6 +1,5 @@
 """All examples in memory, on one device: nothing is read or splatted while a network is trained."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from mien.core.parallel import ordered
+from mien.core.parallel import core_count, ordered
 from mien.core.progress import progress
 from mien.generator.completion import EVIDENCE_SIZE, bases_of
 from mien.generator.decoder import HEIGHT_SCALE
@@ -58,7 +57,7 @@ class ResidentExamples:
         self.random = torch.Generator(self.device)
         shifts = _shifts(paths, config)
         self.shifts = shifts.to(self.device)
-        loaded = ordered(_load, zip(paths, shifts, strict=True), workers=workers or cores())
+        loaded = ordered(_load, zip(paths, shifts, strict=True), workers=workers or core_count())
         for k, head in enumerate(progress(loaded, desc="heads", total=len(paths))):
             if k == 0:
                 self.colours, self.height, self.opacity, self.evidence = (
@@ -110,14 +109,9 @@ def codes_in(
     size = generator.config.backbone.basis_size
     found = []
     for first in range(0, len(paths), CODES_AT_ONCE):
-        maps = load_maps(paths[first : first + CODES_AT_ONCE], size, workers=workers or cores())
+        maps = load_maps(paths[first : first + CODES_AT_ONCE], size, workers=workers or core_count())
         found.append(codes_of(generator, maps.to(spread.device), spread, average))
     return torch.cat(found)
-
-
-def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _shifts(paths: Sequence[Path], config: CompletionTraining) -> Float[Tensor, "head view 2"]:

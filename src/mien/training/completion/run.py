@@ -1,6 +1,5 @@
 """`mien train completion`: a new completion network for a generator that is there already."""
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -9,14 +8,15 @@ from typing import Any, Final
 
 import torch
 
-from mien.core.assets import asset_path
+from mien.core.assets import asset_path, sha256_of_file
 from mien.core.checkpoint import read_header
 from mien.core.errors import InputError
+from mien.core.parallel import core_count
 from mien.generator.backbones.blocks import BlocksBackbone
 from mien.generator.completion import Completer, CompletionConfig
 from mien.generator.model import MIEN_BASE, Generator, load_generator, save_generator
 from mien.training.completion.config import CompletionTraining
-from mien.training.completion.resident import ResidentExamples, codes_in, cores
+from mien.training.completion.resident import ResidentExamples, codes_in
 from mien.training.completion.scores import Scores
 from mien.training.completion.trainer import CompletionTrainer, LogRow
 from mien.training.procedural.shards import shards_in
@@ -80,7 +80,7 @@ def train_completion(
     """
     plan, until = plan or CompletionPlan(), time.monotonic()
     until += plan.stop_after_s
-    torch.set_num_threads(plan.threads or cores())
+    torch.set_num_threads(plan.threads or core_count())
     model = asset_path(MIEN_BASE) if model is None else model
     paths = shards_in(data_folder)[: plan.heads]
     settings = _settings(plan, len(paths))
@@ -89,7 +89,7 @@ def train_completion(
     if not isinstance(generator.backbone, BlocksBackbone):
         raise InputError(f"{model} is a generator without blocks; give one that `mien train prior` made.")
     origin = {
-        "model": hashlib.sha256(model.read_bytes()).hexdigest(), "heads": len(paths), "go_on": plan.go_on,
+        "model": sha256_of_file(model), "heads": len(paths), "go_on": plan.go_on,
         "widths": list(network.config.widths),
     }  # fmt: skip
     examples = _examples(generator, paths, settings, plan)
@@ -142,7 +142,7 @@ def _examples(
 ) -> ResidentExamples:
     codes = codes_in(generator, paths, workers=plan.threads)
     examples = ResidentExamples(paths, codes, generator, settings, workers=plan.threads)
-    torch.set_num_threads(plan.threads or cores())  # threads that load set theirs, and MKL's of all
+    torch.set_num_threads(plan.threads or core_count())  # threads that load set theirs, and MKL's of all
     return examples
 
 

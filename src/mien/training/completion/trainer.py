@@ -1,6 +1,5 @@
 """The training of the completion; goes on exactly from the state in its folder."""
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -14,7 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien.core.errors import ResumeError
 from mien.core.progress import progress
 from mien.generator.completion import Completed, Completer, CompletionConfig
 from mien.training.completion.config import CompletionTraining
@@ -22,7 +20,17 @@ from mien.training.completion.costs import completion_costs
 from mien.training.completion.critic import Critic, gradient_penalty, masked, shown
 from mien.training.completion.examples import Batch
 from mien.training.completion.scores import Scores, score
-from mien.training.state import STATE_FILE, TrainingState, forget_rows_after, read_state, write_state
+from mien.training.state import (
+    STATE_FILE,
+    TrainingState,
+    append_row,
+    forget_rows_after,
+    load_moments,
+    moments_of,
+    read_state,
+    require_same_settings,
+    write_state,
+)
 
 LOG_FILE: Final = "log.jsonl"
 LOG_EVERY: Final = 50
@@ -144,8 +152,7 @@ class CompletionTrainer:
         if self.averaged is not self.network:
             tensors |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
         for name, optimiser in self._optimisers().items():
-            for k, slot in optimiser.state_dict()["state"].items():
-                tensors |= {f"{name}.{k}.{n}": torch.as_tensor(v) for n, v in slot.items()}
+            tensors |= moments_of(optimiser, f"{name}.")
         tensors = {name: tensor.cpu() for name, tensor in tensors.items()}
         write_state(self.folder, TrainingState(tensors, self.step, self.spent_s, self.settings))
 
@@ -209,28 +216,17 @@ class CompletionTrainer:
 
     def _log(self, means: LogRow) -> None:
         row = {"step": self.step, "minutes": round(self.spent_s / 60, 2), **means}
-        with (self.folder / LOG_FILE).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        append_row(self.folder / LOG_FILE, row)
         self.on_log(row)
 
     def _resume(self) -> None:
         state = read_state(self.folder)
-        now = self.settings
-        differing = [n for n in sorted(now.keys() | state.config.keys()) if now.get(n) != state.config.get(n)]
-        if differing:
-            raise ResumeError(
-                f"The run in {self.folder} has other settings ({', '.join(differing)} differ); repeat it "
-                "with the same ones, or choose another folder."
-            )
+        require_same_settings(self.folder, state, self.settings)
         self.network.load_state_dict(state.with_prefix("network."))
         self.critic.load_state_dict(state.with_prefix("critic."))
         if self.averaged is not self.network:
             self.averaged.load_state_dict(state.with_prefix("averaged."))
         for name, optimiser in self._optimisers().items():
-            moments = optimiser.state_dict()
-            for key, value in state.with_prefix(f"{name}.").items():
-                index, slot = key.split(".")
-                moments["state"].setdefault(int(index), {})[slot] = value
-            optimiser.load_state_dict(moments)
+            load_moments(optimiser, state.with_prefix(f"{name}."))
         self.step, self.spent_s = state.step, state.spent_s
         forget_rows_after(self.folder / LOG_FILE, self.step)

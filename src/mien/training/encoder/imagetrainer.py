@@ -12,14 +12,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mien.core.errors import InputError, ResumeError
+from mien.core.errors import InputError
 from mien.morphable.imageencoder import ImageNetwork
 from mien.morphable.landmarks import LandmarkModel
 from mien.training.encoder.augment import CropExamples, draw_examples
 from mien.training.encoder.imageconfig import ImageTraining
 from mien.training.encoder.imagecosts import ImageScores, image_costs, image_scores, on_device
 from mien.training.encoder.views import Views
-from mien.training.state import STATE_FILE, TrainingState, forget_rows_after, read_state, write_state
+from mien.training.state import (
+    STATE_FILE,
+    TrainingState,
+    append_row,
+    forget_rows_after,
+    load_moments,
+    moments_of,
+    read_state,
+    require_same_settings,
+    write_state,
+)
 
 LOG_FILE: Final = "log.jsonl"
 LOG_EVERY: Final = 50
@@ -113,8 +123,7 @@ class ImageTrainer:
         """Everything needed to go on exactly."""
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
-        for k, slot in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"adam.{k}.{n}": torch.as_tensor(v) for n, v in slot.items()}
+        tensors |= moments_of(self.optimiser, "adam.")
         tensors["random"] = self.random.get_state()
         write_state(self.folder, TrainingState(tensors, self.step, self.spent_s, _plain(self.config)))
 
@@ -171,26 +180,15 @@ class ImageTrainer:
 
     def _log(self, means: LogRow) -> None:
         row = {"step": self.step, "minutes": round(self.spent_s / 60, 2), **means}
-        with (self.folder / LOG_FILE).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        append_row(self.folder / LOG_FILE, row)
         self.on_log(row)
 
     def _resume(self) -> None:
         state = read_state(self.folder)
-        now = _plain(self.config)
-        differing = [n for n in sorted(now.keys() | state.config.keys()) if now.get(n) != state.config.get(n)]
-        if differing:
-            raise ResumeError(
-                f"The run in {self.folder} has other settings ({', '.join(differing)} differ); repeat it "
-                "with the same ones, or choose another folder."
-            )
+        require_same_settings(self.folder, state, _plain(self.config))
         self.network.load_state_dict(state.with_prefix("network."))
         self.average.load_state_dict(state.with_prefix("average."))
-        moments = self.optimiser.state_dict()
-        for key, value in state.with_prefix("adam.").items():
-            index, slot = key.split(".")
-            moments["state"].setdefault(int(index), {})[slot] = value
-        self.optimiser.load_state_dict(moments)
+        load_moments(self.optimiser, state.with_prefix("adam."))
         self.random.set_state(state.tensors["random"])
         self.step, self.spent_s = state.step, state.spent_s
         forget_rows_after(self.folder / LOG_FILE, self.step)
