@@ -10,12 +10,14 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from mien.morphable.encoder import load_face_encoder
-from mien.morphable.fit import FitConfig
+from mien.morphable.encoder import EncodedFace, load_face_encoder
+from mien.morphable.expect import FitConfig, with_seen_lines
 from mien.morphable.imageencoder import read_image_encoder
 from mien.morphable.model import load_head_model
+from mien.tracking.faces import FaceObservation
 from mien.training.encoder.comparison import compare, known_faces
 from mien.training.procedural.shards import shards_in
 
@@ -35,11 +37,16 @@ def main() -> None:
     unseen = shards_in(options.data)[-options.heads :]
     faces = known_faces(unseen, model)
     geometry = load_face_encoder()
+
+    def shipped(rgb: np.ndarray, face: FaceObservation) -> EncodedFace:
+        return with_seen_lines(image.encode(rgb, face), face, FitConfig())
+
     ways = {
         "geometry": (lambda rgb, face: geometry.encode(face), FitConfig()),
         "image": (image.encode, FitConfig()),
         "image, prior x0.5": (image.encode, FitConfig(prior_gain=0.5)),
         "image, prior x2": (image.encode, FitConfig(prior_gain=2.0)),
+        "image, lines as tracked": (shipped, FitConfig()),
     }
     rows = {name: asdict(scores) for name, scores in compare(faces, ways, model).items()}
     for name in next(iter(rows.values())):

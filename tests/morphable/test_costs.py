@@ -8,7 +8,8 @@ from tests.morphable.conftest import KnownHead
 
 from mien.morphable import costs
 from mien.morphable.costs import FitProblem, FitState, jacobian, project, residuals
-from mien.morphable.fit import FitConfig, _set_up, _tracked
+from mien.morphable.expect import FitConfig, _tracked
+from mien.morphable.fit import _set_up
 from mien.morphable.landmarks import OPENINGS, landmark_model
 from mien.morphable.model import MorphableModel
 from mien.tracking.faces import FaceObservation

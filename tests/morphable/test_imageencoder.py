@@ -14,7 +14,9 @@ from torch import nn
 from mien.core.checkpoint import write_safetensors
 from mien.core.errors import CheckpointError
 from mien.core.geometry import geodesic_angle
-from mien.morphable import fit as fit_module
+from mien.io.images import read_photo
+from mien.morphable import expect as expect_module
+from mien.morphable.expect import FitConfig, with_seen_lines
 from mien.morphable.facecrop import CROP_UNITS, FaceCrop, crop_for, cut_crop, observed_points
 from mien.morphable.fit import fit_face
 from mien.morphable.imageencoder import (
@@ -25,12 +27,22 @@ from mien.morphable.imageencoder import (
     read_image_encoder,
     save_image_encoder,
 )
-from mien.morphable.landmarks import landmark_model
+from mien.morphable.landmarks import (
+    BROW_LEFT,
+    BROW_RIGHT,
+    EYELIDS_LEFT,
+    EYELIDS_RIGHT,
+    IRISES,
+    LIPS_INNER,
+    LIPS_OUTER,
+    landmark_model,
+)
 from mien.morphable.model import MorphableModel
-from mien.tracking.faces import FaceObservation
+from mien.tracking.faces import FaceObservation, find_faces
 
 SMALL = ImageEncoderConfig(size_px=64, widths=(4, 6, 8, 8, 8), blocks=(0, 1, 0, 0, 1), places=4, hidden=16)
 MOST_BYTES = 9_000_000
+MEDIA = Path(__file__).parents[2].parent / "shared" / "media"
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +93,12 @@ def moved(
         landmarks_px=(scale * face.landmarks_px @ turn.T + shift_px).astype(np.float32),
         landmarks_depth=face.landmarks_depth * np.float32(scale),
     )
+
+
+def opening(landmarks_px: np.ndarray) -> float:
+    """Gap of the lips over the mouth's width."""
+    gap, width = (np.linalg.norm(landmarks_px[a] - landmarks_px[b]) for a, b in ((13, 14), (61, 291)))
+    return float(gap / width)
 
 
 def test_a_crop_follows_its_face(face: FaceObservation, model: MorphableModel) -> None:
@@ -151,15 +169,43 @@ def test_the_fit_holds_on_to_the_encoder_where_the_picture_is_given(
 ) -> None:
     rgb, size = np.zeros((512, 512, 3), np.uint8), (512, 512)
     encoder = replace(random_encoder(), root=1e4 * torch.eye(135).double())
-    monkeypatch.setattr(fit_module, "load_image_encoder", lambda: None)
+    monkeypatch.setattr(expect_module, "load_image_encoder", lambda: None)
     without = fit_face(face, size, model=model)
     assert torch.equal(fit_face(face, size, model=model, rgb=rgb).identity, without.identity)
-    monkeypatch.setattr(fit_module, "load_image_encoder", lambda: encoder)
+    monkeypatch.setattr(expect_module, "load_image_encoder", lambda: encoder)
     assert torch.equal(fit_face(face, size, model=model).identity, without.identity)
     fit = fit_face(face, size, model=model, rgb=rgb)
     expected = encoder.encode(rgb, face).prior
     torch.testing.assert_close(fit.identity.double(), expected.identity, atol=0.02, rtol=0)
     assert float(geodesic_angle(fit.R_camera_head.double(), expected.R_camera_head)) < 1e-3
+
+
+def test_lines_of_a_photo_are_the_trackers_and_the_rest_is_the_encoders(face: FaceObservation) -> None:
+    rgb = np.random.default_rng(0).integers(0, 255, (512, 512, 3), np.uint8)
+    told = random_encoder().encode(rgb, face)
+    seen = with_seen_lines(told, face, FitConfig(line_sd=0.001, brow_sd=float("inf")))
+    lines = torch.zeros(478, dtype=torch.bool)
+    lines[list(LIPS_INNER + LIPS_OUTER + EYELIDS_LEFT + EYELIDS_RIGHT + IRISES)] = True
+    tracked = torch.from_numpy(face.landmarks_px).double()
+    assert torch.equal(seen.points_px[lines], tracked[lines])
+    assert not torch.equal(told.points_px[lines], tracked[lines])
+    assert torch.equal(seen.points_px[~lines], told.points_px[~lines])
+    assert float((seen.point_sd[lines] - 0.001).abs().max()) < 1e-9
+    assert torch.equal(seen.point_sd[~lines], told.point_sd[~lines])
+    brows = torch.tensor(BROW_LEFT + BROW_RIGHT)
+    assert torch.equal(with_seen_lines(told, face, FitConfig()).points_px[brows], tracked[brows])
+
+
+@pytest.mark.parametrize("name", ["astronaut.png", "woman_waterfall.jpg"])
+def test_lips_of_a_photo_are_open_as_far_as_the_tracker_sees_them(name: str, model: MorphableModel) -> None:
+    if not (MEDIA / name).exists():
+        pytest.skip(f"{MEDIA / name} is not there")
+    rgb = read_photo(MEDIA / name).rgb
+    face = find_faces(rgb)[0]
+    fit = fit_face(face, (rgb.shape[1], rgb.shape[0]), model=model, rgb=rgb)
+    expected = opening(face.landmarks_px)
+    assert expected > 0.12
+    assert opening(fit.landmarks_px.numpy()) == pytest.approx(expected, abs=0.03)
 
 
 def test_files_give_back_the_encoder_and_are_small(tmp_path: Path, face: FaceObservation) -> None:

@@ -14,8 +14,6 @@ from torch import Tensor
 from mien.core.camera import FFHQ_FOCAL, ORBIT_RADIUS, Camera, intrinsics_of
 from mien.core.geometry import axis_angle_to_matrix, nearest_rotation
 from mien.morphable.costs import (
-    CostConfig,
-    FacePrior,
     FitProblem,
     FitState,
     jacobian,
@@ -23,8 +21,8 @@ from mien.morphable.costs import (
     residuals,
 )
 from mien.morphable.crop import CropRegion
-from mien.morphable.encoder import EncodedFace, load_face_encoder
-from mien.morphable.imageencoder import load_image_encoder
+from mien.morphable.encoder import EncodedFace
+from mien.morphable.expect import FitConfig, encode_face
 from mien.morphable.landmarks import (
     BROW_LEFT,
     BROW_RIGHT,
@@ -41,35 +39,6 @@ from mien.morphable.model import MorphableModel
 from mien.tracking.faces import FaceObservation
 
 __all__ = ["CropRegion", "FaceFit", "FitConfig", "fit_encoded", "fit_face"]
-
-
-@dataclass(frozen=True)
-class FitConfig:
-    """How a face is fitted."""
-
-    costs: CostConfig = field(default_factory=CostConfig)
-    steps: int = 14
-    """Steps of the solver, at most."""
-    tolerance: float = 1e-4
-    """Stop when a step lowers the energy by less than this share."""
-    damping: float = 1e-3
-    """First damping of the solver, as a share of the curvature."""
-    outlier_sd: float = 3.0
-    """Points off by this many expected errors get half their weight (Cauchy)."""
-    encoder: bool = True
-    """Start from the geometry encoder's answer and hold on to it; else the tracker's is the prior."""
-    image_encoder: bool = True
-    """Where the picture is given and mien has an image encoder, it takes the geometry encoder's place."""
-    prior_gain: float = 1.0
-    """Weight of the encoder's answer, as an inverse error."""
-    tracker_pitch_deg: float = 3.5
-    """How far MediaPipe sees our mean head nod; taken off its pose where it is the prior."""
-    lips_gain: float = 1.6
-    """Weight of the lips' points (as an inverse error), and of the groups below."""
-    eyelids_gain: float = 1.6
-    irises_gain: float = 2.0
-    brows_gain: float = 1.2
-    forehead_gain: float = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,19 +122,6 @@ def orbit_camera(R_camera_head: Float[Tensor, "3 3"]) -> Camera:
     return Camera(T, intrinsics_of(FFHQ_FOCAL, dtype=R_camera_head.dtype))
 
 
-def encode_face(
-    face: FaceObservation,
-    landmarks: LandmarkModel,
-    rgb: UInt8[np.ndarray, "height width 3"] | None,
-    config: FitConfig,
-) -> EncodedFace:
-    """What is expected of a face before the fit, by an encoder or by the tracker alone."""
-    if not config.encoder:
-        return _tracked(face, landmarks, config)
-    encoder = load_image_encoder() if config.image_encoder and rgb is not None else None
-    return load_face_encoder().encode(face) if encoder is None or rgb is None else encoder.encode(rgb, face)
-
-
 def _set_up(
     seen: EncodedFace, landmarks: LandmarkModel, config: FitConfig, start: FaceFit | None
 ) -> tuple[FitProblem, FitState, _Frame]:
@@ -186,23 +142,6 @@ def _set_up(
     )
     frame = _similarity(project(state, problem).uv, target_px, problem.precision)
     return replace(problem, target=(target_px - frame.centre_px) / frame.unit_px), state, frame
-
-
-def _tracked(face: FaceObservation, landmarks: LandmarkModel, config: FitConfig) -> EncodedFace:
-    """The tracker's own pose, coefficients and points, and a standard normal identity."""
-    nod = torch.tensor([-np.radians(config.tracker_pitch_deg), 0.0, 0.0], dtype=torch.float64)
-    R = torch.from_numpy(np.asarray(face.R_camera_head, dtype=np.float64)) @ axis_angle_to_matrix(nod)
-    expression = torch.from_numpy(np.asarray(face.coefficients, dtype=np.float64)).clamp(0, 1)
-    components, costs = len(landmarks.identity), config.costs
-    sd = [costs.turn_sd] * 3 + [costs.expression_sd] * 52 + [costs.identity_sd] * components
-    prior = FacePrior(
-        R_camera_head=nearest_rotation(R),
-        expression=expression,
-        identity=R.new_zeros(components),
-        root=torch.diag(1 / R.new_tensor(sd)),
-    )
-    points_px = torch.from_numpy(np.asarray(face.landmarks_px, dtype=np.float64))
-    return EncodedFace(prior, points_px, (costs.landmark_sd**2 + landmarks.spread**2).sqrt())
 
 
 def _similarity(uv: Tensor, px: Tensor, precision: Tensor) -> _Frame:
