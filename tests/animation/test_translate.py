@@ -101,3 +101,30 @@ def test_brows_that_show_little_are_sent_beyond_one_but_no_farther_than_allowed(
     sent = Translation(driven, driven.expression, response, np.zeros(52, bool)).sent()
     assert 1.2 < sent[0, BROW] <= HIGHEST[BROW]
     assert sent[:, JAW].max() <= 1
+
+
+def test_a_full_pucker_reaches_as_far_as_peoples_and_a_little_one_stays() -> None:
+    pucker = ARKIT_INDEX["mouthPucker"]
+    values = ExpressionResponse.identity().values.copy()
+    values[pucker] *= 0.05  # a tracker hardly sees the model's
+    response = ExpressionResponse(values, np.zeros((52, 52)))
+    shown = np.zeros((COUNT, 52))
+    shown[:, pucker] = np.where(np.arange(COUNT) == 0, 0.95, 0.3)
+    driven = retarget(still_head(shown), R_camera_head_source=np.eye(3), expression_source=np.zeros(52))
+    sent = Translation(driven, driven.expression, response, np.zeros(52, bool)).sent()
+    assert 1.5 < sent[0, pucker] <= HIGHEST[pucker]
+    assert 0.3 < sent[1, pucker] < 0.4
+
+
+def test_pursed_lips_are_open_as_far_as_the_drivers_own() -> None:
+    pucker, funnel = ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]
+    values = ExpressionResponse.identity().values.copy()
+    values[[JAW, funnel]] *= 0.5
+    response = ExpressionResponse(values, np.zeros((52, 52)))
+    shown = np.zeros((COUNT, 52))
+    shown[:, [JAW, funnel]] = 0.3
+    shown[:, pucker] = np.where(np.arange(COUNT) == 0, 1.0, 0.0)
+    driven = retarget(still_head(shown), R_camera_head_source=np.eye(3), expression_source=np.zeros(52))
+    sent = Translation(driven, driven.expression, response, np.zeros(52, bool)).sent()
+    np.testing.assert_allclose(sent[0, [JAW, funnel]], 0.3, atol=1e-5)
+    assert (sent[1, [JAW, funnel]] > 0.4).all()

@@ -13,7 +13,7 @@ from mien.generator.haircolours import tabulate_hair
 from mien.generator.hairtables import make_hair_tables
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
-from mien.generator.posed import mouth_retreat
+from mien.generator.posed import mouth_retreat, tuck_mouth
 from mien.generator.render import (
     HairShell,
     PosedHead,
@@ -280,6 +280,33 @@ def test_the_mouth_of_a_wide_smile_stays_behind_the_chin(model: MorphableModel) 
     assert _farthest_out(model, plain) > 0.001
     assert _farthest_out(model, posed.vertices) < 0.0005
     assert mouth_retreat(torch.zeros(52)) == 0
+
+
+def test_lower_teeth_stay_behind_the_chin_of_a_mouth_wide_open(model: MorphableModel) -> None:
+    """Of eight people, two have chins that the teeth of their wide open mouths came through."""
+    expression = torch.zeros(52)
+    expression[ARKIT_INDEX["jawOpen"]] = 1.0
+    out = []
+    for seed in (4, 5):
+        identity = torch.randn(len(model.identity), generator=torch.Generator().manual_seed(seed))
+        carrier = make_carrier(model, model.vertices(identity, torch.zeros(52)))
+        posed = pose_head(model, identity, expression, carrier)
+        out.append(_farthest_out(model, model.vertices(identity, expression).numpy()))
+        assert _farthest_out(model, posed.vertices) == 0
+    assert min(out) > 0.001
+
+
+def test_the_mouth_at_rest_is_not_tucked(model: MorphableModel) -> None:
+    """Nothing that is seen through the lips moves: the upper half of the lower teeth."""
+    vertices = model.vertices(torch.zeros(len(model.identity)), torch.zeros(52))
+    before = vertices.clone()
+    tuck_mouth(model, vertices, torch.zeros(52))
+    lip = model.landmarks(before)[17, 1]
+    seen = before[:, 1] > lip + 0.005
+    front = seen & (before[:, 0].abs() < 0.02)
+    assert torch.equal(vertices[front], before[front])
+    assert (vertices[:, :2] == before[:, :2]).all()
+    assert (vertices[:, 2] <= before[:, 2]).all()
 
 
 def _farthest_out(model: MorphableModel, vertices: np.ndarray) -> float:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -121,6 +123,22 @@ def test_lips_are_not_taken_for_teeth(model: MorphableModel) -> None:
         trusted.append(float(weight[teeth[y0:y1, x0:x1]].sum()))
     assert trusted[0] > 3
     assert trusted[1] == 0
+
+
+def test_teeth_are_not_painted_on_lips(portrait: Portrait, model: MorphableModel) -> None:
+    """Light and pale pixels on the fitted lips are teeth beside them; pale pixels on the cheek are skin."""
+    before = portrait.evidence(model)
+    x0, y0, x1, y1 = before.box_px
+    lip, cheek = (portrait.fit.landmarks_px[k].round().int().tolist() for k in (17, 50))
+    rgb = portrait.rgb.copy()
+    for x, y in (lip, cheek):
+        rgb[y - 3 : y, x - 2 : x + 3] = 235
+    after = replace(portrait, rgb=rgb).evidence(model)
+    for (x, y), painted in ((lip, False), (cheek, True)):
+        area = slice(y - 2 - y0, y - 1 - y0), slice(x - 1 - x0, x + 2 - x0)
+        was, now = (e.colour_weight.view(y1 - y0, x1 - x0)[area] for e in (before, after))
+        assert (was > 0.3).all()
+        assert ((now > 0) == painted).all()
 
 
 def test_colour_trust_falls_with_the_angle(evidence: PhotoEvidence) -> None:

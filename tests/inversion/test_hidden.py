@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from tests.inversion.conftest import Portrait, make_portrait
+from torch import Tensor
 
 from mien.generator.decoder import BODY_RGB
 from mien.generator.model import Generator
@@ -103,7 +104,16 @@ def test_teeth_are_guessed_unless_they_are_seen(
         guess = tooth_guess(evidence, seen_body(evidence), generator, planes, model, CONFIG)
         assert torch.isfinite(guess.target).all()
         weights.append(float(guess.weight.max()))
+        least_red = guess.target.sigmoid()[redness(guess.target) <= redness(guess.target).median()]
+        assert float(least_red.mean()) > 0.5 * float(tooth_colour(evidence, CONFIG.tooth_over_skin).mean())
+        assert float(least_red.mean(1).std()) > 0.02, "no single teeth"
     assert weights == [CONFIG.teeth, 0.0]
+
+
+def redness(target: Tensor) -> Tensor:
+    """Red less green over lightness, of logits [N, 3]."""
+    rgb = target.sigmoid()
+    return (rgb[:, 0] - rgb[:, 1]) / rgb.mean(1)
 
 
 def test_teeth_take_the_light_of_the_photo(evidence: PhotoEvidence) -> None:

@@ -5,7 +5,7 @@ import torch
 
 from mien.core.arkit import ARKIT_INDEX
 from mien.morphable.landmarks import OPENINGS, landmark_model
-from mien.morphable.model import MorphableModel
+from mien.morphable.model import PARTS, THROAT, MorphableModel
 
 LIP_GAP, EYE_GAP_LEFT, EYE_GAP_RIGHT = (13, 14), (386, 374), (159, 145)
 
@@ -80,3 +80,17 @@ def test_restriction_agrees_with_the_whole_model(model: MorphableModel) -> None:
     # The eyeball's centre is linear in the restriction; the whole model takes the moved ball's box.
     torch.testing.assert_close(restricted[:, :468].float(), whole[:, :468], atol=1e-5, rtol=0)
     torch.testing.assert_close(restricted[:, 468:].float(), whole[:, 468:], atol=5e-4, rtol=0)
+
+
+def test_no_skin_lies_in_the_throat(model: MorphableModel) -> None:
+    """There are triangles, but they are of the mouth and take the colour of its back wall."""
+    low, high = torch.tensor(THROAT)
+    inside = ((model.mean[model.faces] > low) & (model.mean[model.faces] < high)).flatten(1).all(1)
+    assert inside.sum() > 50
+    assert (model.part_of_face[inside] != PARTS.index("body")).all()
+    joined = inside & (model.canonical_corners.flatten(1).std(1) < 1)
+    single = joined & (model.canonical_corners[:, 0] == model.canonical_corners[:, 1]).all(1)
+    wall = model.canonical_corners[model.part_of_face == PARTS.index("mouth")].flatten(0, 1)
+    assert single.sum() > 40
+    assert (model.canonical_corners[single][:, 0] >= wall.amin(0)).all()
+    assert (model.canonical_corners[single][:, 0] <= wall.amax(0)).all()

@@ -28,7 +28,8 @@ class ExpressionResponse:
     """`measured_i = curve_i(sent_i) + sum_j shape_j(sent_j) crosstalk_ji`, limited to [0, 1].
 
     Curves are monotone and piecewise linear; `shape_j` is curve j scaled from 0 to 1: a lid draws the skin
-    around it along as far as it is seen to close, not as far as it was asked to.
+    around it along as far as it is seen to close, not as far as it was asked to. What is sent beyond 1, which
+    was not measured, moves nothing else any further.
     """
 
     values: Array
@@ -85,7 +86,7 @@ class ExpressionResponse:
         crosstalk = self.crosstalk if answers is None else self.crosstalk * answers
         both = np.concatenate([wanted, wanted if near is None else near], 1).astype(np.float64)
         rows, back = np.unique(both, axis=0, return_inverse=True)
-        rows, near_rows = rows[:, :COUNT], np.clip(rows[:, COUNT:], 0.0, 1.0)
+        rows, near_rows = rows[:, :COUNT], np.clip(rows[:, COUNT:], 0.0, np.maximum(highest, 1.0))
         bound = self._curvature(np.broadcast_to(weight, COUNT), np.broadcast_to(anchor, COUNT), answers)
         sent = ahead = near_rows
         for step in range(INVERSION_STEPS):  # accelerated: Beck, Teboulle, FISTA, 2009
@@ -119,7 +120,7 @@ class ExpressionResponse:
 
     def _shape(self, curve: Array, sent: NDArray[np.floating]) -> Array:
         rises, rise = self._rise()
-        return np.where(rises, (curve - self.offset) / rise, sent)
+        return np.minimum(np.where(rises, (curve - self.offset) / rise, sent), 1.0)
 
     def _shape_slope(self, slope: Array) -> Array:
         rises, rise = self._rise()

@@ -28,6 +28,12 @@ RETREAT: Final = 0.01
 """EG3D units, 5 mm."""
 RETREAT_FROM: Final = 0.5
 """jawOpen from which on the inside of a smiling mouth goes back."""
+TUCK: Final = 0.03
+"""How far goes back what lies outside of the lips, EG3D units."""
+TUCK_OVER: Final = 0.01
+"""Distance below the lower lip over which it does."""
+LOWER_LIP: Final = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
+"""Landmarks along the lower lip's outer edge, from the head's right to its left."""
 JAW_OPEN: Final = ARKIT_INDEX["jawOpen"]
 SMILE: Final = (ARKIT_INDEX["mouthSmileLeft"], ARKIT_INDEX["mouthSmileRight"])
 
@@ -71,12 +77,27 @@ def pose_head(
 ) -> PosedHead:
     """Vertices for identity and expression, `torso` added (see `FaceFit`), moved along the neck."""
     vertices = model.vertices(identity, expression)
-    vertices[_mouth_vertices(model), 2] -= mouth_retreat(expression)
+    tuck_mouth(model, vertices, expression)
     if torso is not None:
         vertices = vertices + torso
     if motion is not None:
         vertices = motion.apply(vertices)
     return PosedHead(model, vertices.numpy().astype(np.float32), carrier, motion)
+
+
+def tuck_mouth(
+    model: MorphableModel, vertices: Float[Tensor, "vertex 3"], expression: Float[Tensor, "52"]
+) -> None:
+    """Move the mouth's inside back, in place, where it would come through the skin.
+
+    What lies below or beside the lower lip cannot be seen through the lips: it goes back by up to `TUCK`.
+    """
+    inner = _mouth_vertices(model)
+    lip = model.landmarks(vertices)[list(LOWER_LIP)].numpy()
+    x, y = vertices[inner, :2].numpy().T
+    below = np.clip((np.interp(x, lip[:, 0], lip[:, 1]) - y) / TUCK_OVER, 0, 1)
+    back = TUCK * torch.from_numpy(below.astype(np.float32)) + mouth_retreat(expression)
+    vertices[inner, 2] -= back
 
 
 def mouth_retreat(expression: Float[Tensor, "52"]) -> float:

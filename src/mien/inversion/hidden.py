@@ -20,6 +20,7 @@ from mien.morphable import chart
 from mien.morphable.carry import chart_grid
 from mien.morphable.model import MorphableModel
 from mien.morphable.regions import Region, region_faces
+from mien.morphable.teeth import ROWS, along_row_mm, row_faces, tooth_light
 
 POINTS: Final = 8
 """Along the side of a triangle, so that about every texel of it gets one."""
@@ -28,6 +29,10 @@ DYE_SIZE: Final = 128
 BEHIND_U: Final = (0.4, 0.52)
 """Columns of the chart, on each side, between which the scalp's dye begins: 50 to 75 degrees of azimuth. A
 bald forehead is left alone."""
+
+
+TOOTH_OVER_SKIN: Final = torch.tensor([1.0, 1.15, 1.13])
+"""Hue of teeth in the light that the skin has: less red."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class HiddenConfig:
     """Weight of the colours of tongue and walls."""
     least_teeth: float = 5.0
     """Evidence (pixels) of teeth from which on they keep the photo's colours."""
-    tooth_over_skin: float = 0.9
+    tooth_over_skin: float = 1.1
     """Least lightness of teeth over that of the skin."""
 
 
@@ -118,32 +123,47 @@ def tooth_guess(
     model: MorphableModel,
     config: HiddenConfig,
 ) -> Observations:
-    """Teeth as the generator has them, shifted to what white is in the photo; only if it shows none."""
-    points = region_points(model, "teeth")
+    """Teeth and gums as the generator has them, shifted so that the less red half, the teeth, has the colour
+    that teeth would have in the photo; only if it shows none."""
+    along = [along_row_mm(model, row)[model.faces][..., None] for row in ROWS]
+    rows = [row_faces(model, row) for row in ROWS]
+    points = torch.cat([face_points(faces, model.canonical_corners) for faces in rows])
+    light = torch.cat([tooth_light(face_points(faces, mm, model.canonical_corners)[:, 0], row)
+                       for faces, mm, row in zip(rows, along, ROWS, strict=True)])  # fmt: skip
     low, high = points.amin(0)[:2], points.amax(0)[:2]
     there = ((seen.points[:, :2] > low) & (seen.points[:, :2] < high)).all(1)
     shown = float((seen.weight * there).sum()) > config.least_teeth
-    drawn = logit(generator.decode(planes, points[None]).body_rgb[0])
-    target = drawn + logit(tooth_colour(evidence, config.tooth_over_skin)) - drawn.mean(0)
+    colour = generator.decode(planes, points[None]).body_rgb[0]
+    red = (colour[:, 0] - colour[:, 1]) / colour.mean(1)
+    drawn, pale = logit(colour), red <= red.median()
+    target = drawn + logit(tooth_colour(evidence, config.tooth_over_skin)) - drawn[pale].mean(0)
+    target = logit(target.sigmoid() * light[:, None])
     return Observations(points, BODY_RGB, target, torch.full((len(points),), 0.0 if shown else config.teeth))
 
 
 def tooth_colour(evidence: PhotoEvidence, over_skin: float) -> Float[Tensor, "3"]:
-    """A little less than white is in the photo: the brighter part of the eyes' whites, but not much darker
-    than the skin."""
+    """Between the brighter part of the eyes' whites and the skin, and at least `over_skin` as light as it.
+
+    In smiles on six photos the middle of what is seen of teeth is 0.75 to 1.25 as light as the face, its
+    brighter part 1.25 to 1.55, and 0.2 to 1.2 as red.
+    """
     u, v, _ = evidence.body_planes.unbind(1)
     trusted = (evidence.alpha > 0.9) & (evidence.colour_weight > 0.1)
     eyes = torch.zeros_like(trusted)
     for low, high in EYES:
         eyes |= trusted & (v < chart.V_BODY[0]) & (u > low) & (u < high)
-    skin = _mean_or(evidence.rgb[trusted & (v > chart.V_BODY[0]) & (evidence.hair < 0.1)], 0.6)
+    skin = _mean_or(_lighter(evidence.rgb[trusted & (v > chart.V_BODY[0]) & (evidence.hair < 0.1)], 0.5), 0.6)
     whites = evidence.rgb[eyes]
-    if len(whites) >= 8:
-        light = whites.mean(1)
-        whites = whites[light >= light.quantile(0.7)]
-    white = torch.lerp(_mean_or(whites, float(skin.mean())), skin, 0.25)
+    whites = _lighter(whites, 0.7) if len(whites) >= 8 else whites
+    white = torch.lerp(_mean_or(whites, float(skin.mean())), TOOTH_OVER_SKIN * skin, 0.45)
     gain = float(over_skin * skin.mean() / white.mean().clamp(min=0.05))
     return (0.9 * white * max(gain, 1.0)).clamp(0.1, 0.82)
+
+
+def _lighter(rgb: Float[Tensor, "n 3"], quantile: float) -> Float[Tensor, "m 3"]:
+    """The colours from a quantile of their lightness on."""
+    light = rgb.mean(1)
+    return rgb[light >= light.quantile(quantile)] if len(rgb) else rgb
 
 
 def hidden_hair(

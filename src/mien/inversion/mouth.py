@@ -22,10 +22,12 @@ OPEN: Final = 0.6
 DIRECTIONS: Final = 192
 LIFT: Final = 0.002
 """How far above a surface its light is gathered, EG3D units."""
-DARKEST: Final = 0.12
-"""Share of its colour that the mouth keeps where no light comes in."""
+DARKEST: Final = {"tongue": 0.25, "mouth": 0.12}
+"""Share of its colour that a part keeps where no light comes in."""
 BRIGHTEST: Final = 1.0
 """Share that it keeps at its front."""
+SCATTER: Final = 0.6
+"""Power of the share of the outside that is seen: light goes to and fro in a mouth."""
 
 
 def mouth_guess(generator: Generator, planes: Planes, model: MorphableModel, weight: float) -> Observations:
@@ -38,7 +40,9 @@ def mouth_guess(generator: Generator, planes: Planes, model: MorphableModel, wei
         light = face_points(faces, openness(model)[model.faces][..., None], model.canonical_corners)
         colour = generator.decode(planes, here[None]).body_rgb[0].mean(0)
         points.append(here)
-        targets.append(logit(colour * (DARKEST + (BRIGHTEST - DARKEST) * light)))
+        targets.append(
+            logit(colour * torch.lerp(torch.tensor(DARKEST[part]), torch.tensor(BRIGHTEST), light**SCATTER))
+        )
     all_points = torch.cat(points)
     return Observations(all_points, BODY_RGB, torch.cat(targets), torch.full((len(all_points),), weight))
 

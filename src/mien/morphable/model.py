@@ -22,6 +22,8 @@ from mien.core.geometry import axis_angle_to_matrix
 PARTS: Final = ("body", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue", "mouth")
 NECK_LENGTH: Final = 0.17  # EG3D units over which the neck blends from the still chest to the head
 CHIN_LANDMARK: Final = 152
+THROAT: Final = ((-0.07, -0.14, -0.075), (0.07, 0.0, 0.02))
+"""Corners of a box inside the mean head behind the mouth, EG3D units."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +114,7 @@ def load_head_model(explicit: Path | None = None) -> MorphableModel:
         )
     order = torch.tensor([names.index(n) for n in ARKIT_NAMES])
     t = checkpoint.tensors
+    _join_throat(t)
     return MorphableModel(
         mean=t["mean"],
         identity=t["identity"].float(),
@@ -127,3 +130,20 @@ def load_head_model(explicit: Path | None = None) -> MorphableModel:
         landmark_barycentric=t["landmark_barycentric"],
         landmark_residual=t["landmark_residual"],
     )
+
+
+def _join_throat(tensors: dict[str, Tensor]) -> None:
+    """Make the skin's triangles inside the head, which lie on the mouth's back wall, part of that wall.
+
+    Seen from below through an open mouth, skin and wall would be seen in turns. They take the texel of the
+    wall's deepest corner.
+    """
+    faces, part, corners = tensors["faces"].long(), tensors["part_of_face"], tensors["canonical_corners"]
+    place = tensors["mean"][faces]
+    low, high = place.new_tensor(THROAT)
+    inside = ((place > low) & (place < high)).flatten(1).all(1) & (part == PARTS.index("body"))
+    wall = torch.nonzero(part == PARTS.index("mouth"))[:, 0]
+    deepest = int(place[wall, :, 2].argmin())
+    tensors["canonical_corners"] = corners.clone()
+    tensors["canonical_corners"][inside] = corners[wall].flatten(0, 1)[deepest]
+    tensors["part_of_face"] = torch.where(inside, PARTS.index("mouth"), part)

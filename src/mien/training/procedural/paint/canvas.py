@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import cv2
 import numpy as np
 
+from mien.morphable.teeth import MM
 from mien.training.procedural.atlas import ATLAS
 from mien.training.procedural.render.shading import ALBEDO, CHANNELS
 
-MM: Final = 0.0019
-"""A millimetre in EG3D units."""
+__all__ = ["MM", "Canvas"]
 
 
 @dataclass(frozen=True, eq=False)

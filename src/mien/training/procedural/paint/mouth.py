@@ -1,22 +1,17 @@
 """Teeth, gums, tongue and the mouth's walls on the strip."""
 
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
 from mien.morphable.model import PARTS, MorphableModel
+from mien.morphable.teeth import WIDTHS_MM, arch_mm
 from mien.training.procedural.atlas import Island, island, smooth_noise, smoothstep
 from mien.training.procedural.factors import MouthLook
 from mien.training.procedural.paint.canvas import MM, Canvas
 from mien.training.procedural.render.shading import CAVITY, ROUGH, SCATTER, SPECULAR
 from mien.training.procedural.semantics import Semantic
 
-WIDTHS_MM: Final = {
-    "teeth_upper": (8.6, 6.7, 7.7, 7.0, 6.8, 10.2, 9.8),
-    "teeth_lower": (5.3, 5.9, 6.8, 7.0, 7.1, 11.0, 10.5),
-}
-"""Widths of teeth from the middle outwards (Wheeler's Dental Anatomy), millimetres."""
 CROWN_MM: Final = {
     "teeth_upper": (10.4, 9.2, 10.2, 8.6, 8.0, 7.2, 7.0),
     "teeth_lower": (8.8, 9.2, 10.5, 8.6, 8.0, 7.4, 7.0),
@@ -24,26 +19,6 @@ CROWN_MM: Final = {
 GUM: Final = np.array([0.42, 0.155, 0.135])
 TONGUE: Final = np.array([0.40, 0.155, 0.135])
 WALL: Final = np.array([0.30, 0.075, 0.06])
-
-
-@lru_cache(maxsize=2)
-def arch_mm(model: MorphableModel, part: str) -> tuple[np.ndarray, np.ndarray, float]:
-    """Island x in [-1, 1] against arc length from the middle (mm) along the front of a row of teeth, and the
-    height of the island in mm."""
-    v = model.mean[model.part_vertices(part)].numpy()
-    low = v[:, 2].min()
-    angle = np.arctan2(v[:, 0], v[:, 2] - low + 0.01)
-    unit = 2 * (angle - angle.min()) / (angle.max() - angle.min()) - 1
-    bins = np.linspace(-1, 1, 17)
-    outer = []
-    for x in bins:
-        near = np.argsort(np.abs(unit - x))[:6]
-        outer.append(near[np.argmax(np.hypot(v[near, 0], v[near, 2] - low))])
-    path = v[outer][:, [0, 2]] / MM
-    step = np.linalg.norm(np.diff(path, axis=0), axis=1)
-    length = np.concatenate([[0], np.cumsum(step)])
-    length -= np.interp(0, bins, length)
-    return bins, length, float((v[:, 1].max() - v[:, 1].min()) / MM)
 
 
 def paint_mouth(strip: Canvas, model: MorphableModel, look: MouthLook, rng: np.random.Generator) -> None:
