@@ -7,7 +7,7 @@ from tests.animation.test_retarget import make_motion
 from mien.animation.openings import own_gaze, resting_gaze
 from mien.animation.response import ExpressionResponse
 from mien.animation.retarget import Retargeting, retarget
-from mien.animation.translate import ANSWERS, HIGHEST, Translation, conjugate
+from mien.animation.translate import ANSWERS, HIGHEST, LIPS_TOGETHER, Translation, conjugate, parted, sealed
 from mien.core.arkit import ARKIT_INDEX
 
 COUNT = 12
@@ -128,3 +128,17 @@ def test_pursed_lips_are_open_as_far_as_the_drivers_own() -> None:
     sent = Translation(driven, driven.expression, response, np.zeros(52, bool)).sent()
     np.testing.assert_allclose(sent[0, [JAW, funnel]], 0.3, atol=1e-5)
     assert (sent[1, [JAW, funnel]] > 0.4).all()
+
+
+def test_lips_are_shut_where_nothing_of_the_drivers_opens_them() -> None:
+    close, lower, upper = (ARKIT_INDEX[n] for n in ("mouthClose", "mouthRollLower", "mouthUpperUpLeft"))
+    shown = np.zeros((COUNT, 52), np.float32)
+    shown[1, [JAW, close, lower]] = (0.4, 0.3, 0.6)  # shut over a dropped jaw
+    shown[2, JAW] = 0.5
+    shown[3, [upper, ARKIT_INDEX["mouthUpperUpRight"]]] = 0.3
+    np.testing.assert_allclose(parted(shown)[:4], [0, 0, 1, 1])
+    sent = shown.copy()
+    sent[:, JAW] += 0.1
+    shut = sealed(sent, shown)[:, close]
+    np.testing.assert_allclose(shut[:2], LIPS_TOGETHER + sent[:2, JAW], rtol=1e-5)
+    assert (shut[2:4] == 0).all()

@@ -23,6 +23,12 @@ ANCHOR: Final = np.select(
 )
 """[52] how much the avatar is asked for what the driver shows rather than for what would be measured: most
 for eyes, of which a tracker sees least, and for rounded lips, which it hardly sees on some faces."""
+PARTED: Final = (0.04, 0.14)
+"""Coefficients of what opens lips below which a driver's lips are shut, and from which on they are not."""
+ROLLED: Final = 0.25
+"""Of lips rolled in: a tracker sees as much more of an open jaw behind lips that are shut."""
+LIPS_TOGETHER: Final = 0.13
+"""mouthClose that shuts the lips of the head model at rest all along."""
 LEAST_OPENING: Final = 0.1
 """jawOpen below which lips need not close over it."""
 WEIGHT: Final = np.select(
@@ -138,10 +144,25 @@ def sealed(
     """What is sent, with lips that close as large a part of the jaw's opening as the driver's do.
 
     Of pursed and pressed lips a tracker sees other numbers than of lips that close over an open jaw, and the
-    two are easily traded for each other; then teeth show through.
+    two are easily traded for each other; then teeth show through. Where nothing of the driver's opens them,
+    lips are shut: those of the head model at rest are a little apart.
     """
     jaw, close = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
     share = np.minimum(shown[:, close] / np.maximum(shown[:, jaw], LEAST_OPENING), 1.0)
     result = sent.copy()
-    result[:, close] = np.maximum(sent[:, close], share * sent[:, jaw])
+    shut = (1 - parted(shown)) * (LIPS_TOGETHER + sent[:, jaw])
+    result[:, close] = np.maximum.reduce([sent[:, close], share * sent[:, jaw], shut])
     return result
+
+
+def parted(shown: Float32[np.ndarray, "frame 52"]) -> Float32[np.ndarray, " frame"]:
+    """How far anything of a driver parts its lips: 0 for none, 1 from `PARTED` on."""
+    left_right = [
+        np.mean([shown[:, ARKIT_INDEX[f"{name}{side}"]] for side in ("Left", "Right")], axis=0)
+        for name in ("mouthUpperUp", "mouthLowerDown")
+    ]
+    rolled = shown[:, ARKIT_INDEX["mouthRollLower"]] + shown[:, ARKIT_INDEX["mouthRollUpper"]]
+    jaw = shown[:, ARKIT_INDEX["jawOpen"]] - shown[:, ARKIT_INDEX["mouthClose"]] - ROLLED * rolled
+    most = np.maximum.reduce([jaw, *left_right, shown[:, ARKIT_INDEX["mouthFunnel"]]])
+    low, high = PARTED
+    return np.clip((most - low) / (high - low), 0.0, 1.0)
