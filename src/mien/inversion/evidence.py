@@ -42,6 +42,8 @@ LEAST_RED_LIP: Final = 0.7
 On 14 photos 5 % of the lips' pixels at most are less red."""
 LIGHT_TOOTH: Final = 0.8
 """Lightness over the face's from which on such pixels are taken for teeth."""
+MOUTH_BLUR: Final = 0.02
+"""How far teeth are smeared over lips, as a share of the mouth's width; a pixel at least."""
 INSIDE_ALPHA: Final = 0.9
 OUTLINE_STEP: Final = 0.02  # EG3D units between neighbouring pixels
 RIM_WIDTH: Final = 0.016  # of the crop's side
@@ -300,6 +302,7 @@ def _colour_trust(part: np.ndarray, landmarks: np.ndarray, alpha: np.ndarray, rg
     lips = body & polygon_mask(shape, landmarks[list(LIPS_OUTER)])
     pale = (light > LIGHT_TOOTH * _mean_of(light[face])) & (red < LEAST_RED_LIP * _mean_of(red[face]))
     beside = ((mouth & body) | (lips & pale)).astype(np.uint8)
-    wide = cv2.dilate(beside, np.ones((3, 3), np.uint8)).astype(bool) & body
+    blurred = 2 * max(1, round(MOUTH_BLUR * float(np.linalg.norm(landmarks[61] - landmarks[291])))) + 1
+    wide = cv2.dilate(beside, np.ones((blurred, blurred), np.uint8)).astype(bool) & body
     trust = np.where(wrong | wide, 0.0, 1.0) * (part >= 0) * np.clip(alpha * 3 - 2, 0, 1)
     return trust.astype(np.float32)
