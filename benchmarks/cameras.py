@@ -32,7 +32,10 @@ from mien.morphable.eg3d.estimate import OPENCV, align_face
 from mien.morphable.fit import fit_face
 from mien.morphable.model import MorphableModel, load_head_model
 from mien.tracking.faces import FaceTracker, choose_face
-from mien.training.heads import random_expression, random_head, render_rgba
+from mien.training.procedural.draws import draw_expression
+from mien.training.procedural.person import draw_person
+from mien.training.procedural.render.scene import make_sitter, pose
+from mien.training.procedural.render.view import render_view
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 SIZE_PX: Final = 384
@@ -90,14 +93,15 @@ def draw_scene(model: MorphableModel, rng: np.random.Generator, background: str)
     share = rng.uniform(*(SMALL if is_small else LARGE))
     centre = rng.uniform(-1, 1, 2) * max(0.0, 0.5 - 0.75 * share)
     camera = scene_camera(model, angles, rng.uniform(*DISTANCE), share, centre)
-    head, expression = random_head(model, rng), random_expression(rng)
-    rgba = render_rgba(model, head, expression, camera, SIZE_PX)
+    person, expression = draw_person(model, rng), draw_expression(rng)
+    seen = render_view(pose(make_sitter(model, person), expression), camera, SIZE_PX)
     picture = getattr(skimage.data, background)()
     side = min(picture.shape[:2])
     behind = cv2.resize(picture[:side, :side], (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_AREA)
     behind = cv2.GaussianBlur(behind, (0, 0), 4)
-    rgb = (rgba[..., :3] * 255 + behind * (1 - rgba[..., 3:]) + 0.5).clip(0, 255).astype(np.uint8)
-    vertices = model.vertices(torch.from_numpy(head.identity), torch.from_numpy(expression))
+    rgb = (seen.rgb * 255 + behind * (1 - seen.alpha[..., None]) + 0.5).clip(0, 255).astype(np.uint8)
+    identity = torch.from_numpy(person.shape.identity).float()
+    vertices = model.vertices(identity, torch.from_numpy(expression))
     points = camera.project(model.landmarks(vertices)).uv.double().numpy() * SIZE_PX
     return Scene(rgb, np.degrees(angles), five_points(points), is_small)
 

@@ -95,21 +95,26 @@ def gather_surfaces() -> Surfaces:
     """Look at one head from many sides."""
     # Only here: what measures memory should not carry the ray caster and its assets.
     from mien.morphable.model import load_head_model
-    from mien.training.heads import random_expression, random_head, render_head
+    from mien.training.procedural.draws import draw_expression
+    from mien.training.procedural.person import draw_person
+    from mien.training.procedural.render.scene import make_sitter, pose
+    from mien.training.procedural.render.view import render_view
 
     rng, model = np.random.default_rng(SEED), load_head_model()
-    head, expression = random_head(model, rng), random_expression(rng)
+    scene = pose(make_sitter(model, draw_person(model, rng)), draw_expression(rng))
     parts: list[Surfaces] = []
     for index in progress(range(VIEWS), desc="views"):
         yaw = np.linspace(-1.0, 1.0, VIEWS)[index]
         camera = Camera.orbit(float(yaw), float(rng.uniform(-0.35, 0.35)), pivot=Eg3dConfig().camera_pivot)
-        seen = render_head(model, head, expression, camera, VIEW_PX)
+        seen = render_view(scene, camera, VIEW_PX)
         rays = camera.rays(VIEW_PX, VIEW_PX)
         origins, directions = rays.origins.reshape(-1, 3), rays.directions.reshape(-1, 3)
         wall, colour = _wall(origins, directions)
-        hit = torch.from_numpy(seen.alpha)
-        depth = torch.where(hit, torch.from_numpy(seen.depth), wall)
-        rgb = torch.where(hit[:, None], torch.from_numpy(seen.rgb) / 255, colour)
+        distance = torch.from_numpy(seen.depth).reshape(-1)
+        hit, cover = distance > 0, torch.from_numpy(seen.alpha).reshape(-1, 1)
+        depth = torch.where(hit, distance, wall)
+        bare = torch.from_numpy(seen.rgb).reshape(-1, 3) / cover.clamp(min=0.25)
+        rgb = torch.where(hit[:, None], bare, colour)
         parts.append(Surfaces(origins, directions, depth, rgb))
     names = ("origins", "directions", "depth", "rgb")
     return Surfaces(*(torch.cat([getattr(part, name) for part in parts]) for name in names))

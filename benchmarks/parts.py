@@ -1,4 +1,4 @@
-"""Parts of the way against heads whose truth is known: matting, fit, and the speed of the head renderer.
+"""Parts of the way against heads whose truth is known: matting and fit.
 
     python benchmarks/parts.py [--heads N]
 
@@ -9,7 +9,6 @@ Heads on which no face is found are counted and left out. Writes results/parts.j
 
 import argparse
 import json
-import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,12 +28,13 @@ from mien.morphable.model import MorphableModel, load_head_model
 from mien.tracking._person import person_probability
 from mien.tracking.faces import choose_face, find_faces
 from mien.tracking.matting import foreground_alpha
-from mien.training.heads import random_expression, random_head, render_head, render_rgba
+from mien.training.procedural.draws import draw_expression
+from mien.training.procedural.person import draw_person
+from mien.training.procedural.render.scene import make_sitter, pose
+from mien.training.procedural.render.view import render_view
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 SIZE_PX: Final = 384
-SPEED_PX: Final = 128
-SPEED_HEADS, SPEED_VIEWS = 4, 10
 BACKGROUNDS: Final = ("coffee", "rocket", "chelsea", "brick", "grass")
 SEED: Final = 7001
 EDGE_PX: Final = 12
@@ -49,36 +49,12 @@ def main() -> None:
     parser.add_argument("--heads", type=int, default=30)
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results" / "parts.json")
     options = parser.parse_args()
+    torch.set_num_threads(1)
     model = load_head_model()
-    result = {"renderer": renderer_speed(model), **measure_heads(model, options.heads)}
+    result = measure_heads(model, options.heads)
     with atomic_path(options.results) as path:
         path.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))
-
-
-def renderer_speed(model: MorphableModel) -> dict[str, float]:
-    """Images per second of processor time on one core; drawing a person is spread over her views."""
-    torch.set_num_threads(1)
-    warm = random_head(model, np.random.default_rng(SEED))
-    render_head(model, warm, np.zeros(52, np.float32), Camera.orbit(0.0, 0.0), SPEED_PX)
-    draw_s = view_s = 0.0
-    for k in range(SPEED_HEADS):
-        rng = np.random.default_rng([SEED, k])
-        start = time.process_time()
-        head = random_head(model, rng)
-        draw_s += time.process_time() - start
-        start = time.process_time()
-        for _ in range(SPEED_VIEWS):
-            camera = Camera.orbit(float(rng.normal(0, 0.5)), 0.0)
-            render_head(model, head, random_expression(rng), camera, SPEED_PX)
-        view_s += time.process_time() - start
-    views = SPEED_HEADS * SPEED_VIEWS
-    return {
-        "size_px": SPEED_PX,
-        "views_per_s_and_core": round(views / view_s, 2),
-        "seconds_to_draw_a_person": round(draw_s / SPEED_HEADS, 3),
-        "images_per_s_and_core_with_10_views_each": round(views / (view_s + draw_s), 2),
-    }
 
 
 def measure_heads(model: MorphableModel, count: int) -> dict[str, Any]:
@@ -98,14 +74,12 @@ def measure_heads(model: MorphableModel, count: int) -> dict[str, Any]:
 def measure_head(model: MorphableModel, index: int) -> dict[str, float]:
     """One head: errors of the network's alpha, of the matting's, and of the fitted rotation."""
     rng = np.random.default_rng([SEED, 100 + index])
-    head, camera = (
-        random_head(model, rng),
-        Camera.orbit(float(rng.uniform(-0.6, 0.6)), float(rng.uniform(-0.2, 0.2))),
-    )
-    rgba = render_rgba(model, head, 0.5 * random_expression(rng), camera, SIZE_PX)
-    truth = rgba[..., 3]
+    sitter = make_sitter(model, draw_person(model, rng))
+    camera = Camera.orbit(float(rng.uniform(-0.6, 0.6)), float(rng.uniform(-0.2, 0.2)))
+    seen = render_view(pose(sitter, 0.5 * draw_expression(rng)), camera, SIZE_PX)
+    truth = seen.alpha
     behind = background(BACKGROUNDS[index % len(BACKGROUNDS)])
-    rgb = (np.clip(rgba[..., :3] + (1 - truth[..., None]) * behind, 0, 1) * 255 + 0.5).astype(np.uint8)
+    rgb = (np.clip(seen.rgb + (1 - truth[..., None]) * behind, 0, 1) * 255 + 0.5).astype(np.uint8)
     face = choose_face(find_faces(rgb), "largest")
     low, high = face.landmarks_px.min(0), face.landmarks_px.max(0)
     centre = (float(low[0] + high[0]) / 2, float(low[1] + high[1]) / 2)

@@ -15,7 +15,10 @@ from mien.core.camera import Camera
 from mien.core.progress import progress
 from mien.io.images import write_image
 from mien.morphable.model import load_head_model
-from mien.training.heads import random_expression, random_head, render_rgba
+from mien.training.procedural.draws import draw_expression
+from mien.training.procedural.person import draw_person
+from mien.training.procedural.render.scene import make_sitter, pose
+from mien.training.procedural.render.view import render_view
 
 YAW_STD_RAD, PITCH_STD_RAD = 0.3, 0.12
 LIMIT_STDS = 2.0
@@ -42,9 +45,9 @@ def write_set(folder: Path, people: range, size: int, seed: int) -> None:
     model, labels = load_head_model(), []
     for person in progress(people, desc=folder.name):
         rng = np.random.default_rng([seed, person])
-        head, camera = random_head(model, rng), random_view(rng)
-        rgba = render_rgba(model, head, random_expression(rng), camera, size)
-        rgb = rgba[..., :3] + 1 - rgba[..., 3:]
+        sitter, camera = make_sitter(model, draw_person(model, rng)), random_view(rng)
+        seen = render_view(pose(sitter, draw_expression(rng)), camera, size, supersampling=4)
+        rgb = seen.rgb + 1 - seen.alpha[..., None]
         name = f"head_{person:05d}.png"
         write_image(folder / name, np.rint(rgb.clip(0, 1) * 255).astype(np.uint8))
         labels.append([name, camera.to_label().tolist()])

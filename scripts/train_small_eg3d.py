@@ -35,7 +35,10 @@ from mien.morphable.eg3d.alignment import Eg3dAlignment, place
 from mien.morphable.eg3d.crop import CROP_PX, standard_head
 from mien.morphable.fit import FaceFit, orbit_camera
 from mien.morphable.model import MorphableModel, load_head_model
-from mien.training.heads import random_expression, random_head, render_head, render_rgba
+from mien.training.procedural.draws import draw_expression
+from mien.training.procedural.person import draw_person
+from mien.training.procedural.render.scene import make_sitter, pose
+from mien.training.procedural.render.view import render_view
 
 RAW_PX: Final = 64
 OUT_PX: Final = 128
@@ -111,16 +114,18 @@ def draw_views(model: MorphableModel, config: TrainConfig) -> Views:
     scale = standard_view(model, 0.0, 0.0).world_scale
     cameras, raw, depth, image = [], [], [], []
     for _ in progress(range(config.people), desc="people"):
-        head, expression = random_head(model, rng), random_expression(rng)
+        scene = pose(make_sitter(model, draw_person(model, rng)), draw_expression(rng))
+        shadows = scene.shadows(scene.sitter.person.light)
         for k in range(config.views):
             yaw = 0.0 if k == 0 else float(np.clip(rng.normal(0, 0.5), -1.1, 1.1))
             world, own = world_camera(model, yaw, float(np.clip(rng.normal(0, 0.15), -0.4, 0.4)))
-            rgba = torch.from_numpy(render_rgba(model, head, expression, own, OUT_PX)).permute(2, 0, 1)
-            seen = render_head(model, head, expression, own, RAW_PX)
+            seen = render_view(scene, own, OUT_PX, shadows=shadows)
+            coarse = render_view(scene, own, RAW_PX, shadows=shadows)
+            rgb = torch.from_numpy(seen.rgb).permute(2, 0, 1)
             cameras.append(world)
-            image.append(rgba[:3] * 2 - 1)
-            raw.append(F.avg_pool2d(rgba[None, :3], OUT_PX // RAW_PX)[0] * 2 - 1)
-            depth.append(torch.from_numpy(seen.depth) * scale)
+            image.append(rgb * 2 - 1)
+            raw.append(F.avg_pool2d(rgb[None], OUT_PX // RAW_PX)[0] * 2 - 1)
+            depth.append(torch.from_numpy(coarse.depth).reshape(-1) * scale)
     labels = torch.stack([camera.to_label() for camera in cameras])
     return Views(cameras, labels, torch.stack(raw), torch.stack(depth), torch.stack(image))
 

@@ -15,9 +15,7 @@ from mien.morphable.model import MorphableModel
 
 @pytest.fixture(scope="module")
 def still(known, model: MorphableModel) -> StillHead:  # type: ignore[no-untyped-def]
-    return still_head(
-        known.generator, model, torch.from_numpy(known.heads[1].identity).float(), known.codes[1], size_px=128
-    )
+    return still_head(known.generator, model, known.identities[1], known.codes[1], size_px=128)
 
 
 def test_alpha_straight_down_is_the_integral_of_the_density() -> None:

@@ -39,7 +39,7 @@ SLOW = MarchConfig(40, 40)
 
 @pytest.fixture(scope="session")
 def head(known, model: MorphableModel) -> StillHead:  # type: ignore[no-untyped-def]
-    return still_head(known.generator, model, torch.from_numpy(known.heads[1].identity), known.codes[1])
+    return still_head(known.generator, model, known.identities[1], known.codes[1])
 
 
 def camera(yaw_deg: float = 25.0) -> Camera:
@@ -259,8 +259,8 @@ def test_gradients_through_the_reference_are_finite(head: StillHead, known) -> N
 def test_expression_moves_the_mesh(known, model: MorphableModel, head: StillHead) -> None:  # type: ignore[no-untyped-def]
     generator: Generator = known.generator
     smile = torch.zeros(52).index_fill(0, torch.tensor([23, 24]), 1.0)
-    posed = pose_head(model, torch.from_numpy(known.heads[0].identity), smile, head.posed.carrier)
-    plain = pose_head(model, torch.from_numpy(known.heads[0].identity), torch.zeros(52), head.posed.carrier)
+    posed = pose_head(model, known.identities[0], smile, head.posed.carrier)
+    plain = pose_head(model, known.identities[0], torch.zeros(52), head.posed.carrier)
     assert np.abs(posed.vertices - plain.vertices).max() > 1e-3
     assert posed.vertices.dtype == np.float32
     assert generator.planes(known.codes[:1], smile[None]).uv.shape[1] == 12

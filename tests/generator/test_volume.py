@@ -2,7 +2,7 @@ import torch
 from torch import Tensor
 
 from mien.generator.decoder import Decoded
-from mien.generator.volume import MarchConfig, composite, density, importance, march, over_body, stratified
+from mien.generator.volume import MarchConfig, composite, density, importance, march, stratified
 from mien.morphable.chart import HEIGHT_RANGE
 
 
@@ -45,11 +45,10 @@ def test_composite_at_its_ends_has_finite_gradients() -> None:
 
 def test_stratified_is_inside_and_ordered() -> None:
     near, far = random(2, 7), 2 + random(2, 7, seed=1)
-    for jitter in (None, random(2, 7, 10, seed=2)):
-        t = stratified(near, far, 10, jitter)
-        assert (t >= near[..., None]).all()
-        assert (t <= far[..., None]).all()
-        assert (t.diff(dim=-1) >= 0).all()
+    t = stratified(near, far, 10)
+    assert (t >= near[..., None]).all()
+    assert (t <= far[..., None]).all()
+    assert (t.diff(dim=-1) >= 0).all()
 
 
 def test_importance_is_deterministic_and_inside() -> None:
@@ -90,24 +89,14 @@ def test_march_meets_a_wall() -> None:
 
     origins = torch.tensor([0.0, 0.0, 2.5]).expand(1, 4, 3)
     directions = torch.tensor([0.0, 0.0, -1.0]).expand(1, 4, 3)
-    for jitter in (None, random(1, 4, 24)):
-        m = march(
-            field,
-            origins,
-            directions,
-            torch.full((1, 4), 2.1),
-            torch.full((1, 4), 2.6),
-            MarchConfig(),
-            jitter,
-        )
-        torch.testing.assert_close(m.alpha, torch.ones(1, 4), atol=1e-3, rtol=0)
-        torch.testing.assert_close(m.rgb[0, 0], torch.tensor([0.2, 0.5, 0.8]), atol=1e-3, rtol=0)
-        torch.testing.assert_close(m.depth, torch.full((1, 4), 2.5), atol=0.02, rtol=0)
-
-
-def test_over_body() -> None:
-    nothing = composite(random(1, 2, 4), torch.zeros(1, 2, 4), random(1, 2, 4, 3), torch.ones(1, 2))[0]
-    rgb, alpha = over_body(nothing, random(1, 2, 3), torch.tensor([[True, False]]))
-    torch.testing.assert_close(alpha, torch.tensor([[1.0, 0.0]]))
-    torch.testing.assert_close(rgb[0, 0], random(1, 2, 3)[0, 0])
-    assert (rgb[0, 1] == 0).all()
+    m = march(
+        field,
+        origins,
+        directions,
+        torch.full((1, 4), 2.1),
+        torch.full((1, 4), 2.6),
+        MarchConfig(),
+    )
+    torch.testing.assert_close(m.alpha, torch.ones(1, 4), atol=1e-3, rtol=0)
+    torch.testing.assert_close(m.rgb[0, 0], torch.tensor([0.2, 0.5, 0.8]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(m.depth, torch.full((1, 4), 2.5), atol=0.02, rtol=0)

@@ -1,6 +1,7 @@
 """Portraits of procedural heads with known fit, and one inversion of them."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -16,9 +17,13 @@ from mien.inversion.invert import Inversion, InversionConfig, invert
 from mien.morphable.crop import CropRegion
 from mien.morphable.fit import FaceFit, orbit_camera
 from mien.morphable.model import MorphableModel, load_head_model
-from mien.training.heads import Head, random_head, render_rgba
+from mien.training.procedural.person import draw_person
+from mien.training.procedural.render.scene import Scene, Sitter, make_sitter, pose
+from mien.training.procedural.render.view import ProceduralView, render_view
 
 PHOTO_PX = 144
+PERSON = 6
+"""A man of 34 with long straight hair below an overcast sky; neither beard nor glasses."""
 QUICK = InversionConfig(hair=HairConfig(rays=3000, steps=60, batch=1500, samples=24))
 
 
@@ -26,34 +31,54 @@ QUICK = InversionConfig(hair=HairConfig(rays=3000, steps=60, batch=1500, samples
 class Portrait:
     """A rendered head before a grey wall, and its exact fit."""
 
-    head: Head
+    scene: Scene
     fit: FaceFit
     rgb: np.ndarray  # uint8 [PHOTO_PX, PHOTO_PX, 3]
     alpha: np.ndarray  # float32 [PHOTO_PX, PHOTO_PX]
 
+    @property
+    def view(self) -> ProceduralView:
+        """What the photo's camera sees."""
+        return look(self.scene, self.fit.photo_camera(PHOTO_PX, PHOTO_PX), PHOTO_PX)
+
     def evidence(self, model: MorphableModel) -> PhotoEvidence:
         return gather_evidence(self.rgb, self.alpha, self.fit, model)
 
-    def truth(self, model: MorphableModel, camera: Camera, size_px: int) -> np.ndarray:
+    def truth(self, camera: Camera, size_px: int) -> np.ndarray:
         """Premultiplied RGBA of the head from any camera."""
-        return render_rgba(model, self.head, self.fit.expression.numpy(), camera, size_px)
+        return rgba_of(look(self.scene, camera, size_px))
+
+
+def look(scene: Scene, camera: Camera, size_px: int) -> ProceduralView:
+    """With many samples a pixel, so that strands are no noise."""
+    return render_view(scene, camera, size_px, supersampling=4)
+
+
+def rgba_of(view: ProceduralView) -> np.ndarray:
+    return np.concatenate([view.rgb, view.alpha[..., None]], -1)
+
+
+@lru_cache(maxsize=1)
+def sitter_of(model: MorphableModel) -> Sitter:
+    return make_sitter(model, draw_person(model, np.random.default_rng(PERSON)))
 
 
 def make_portrait(model: MorphableModel, **expression: float) -> Portrait:
     """The same person with any expression."""
-    head = random_head(model, np.random.default_rng(11))
+    sitter = sitter_of(model)
     coefficients = torch.zeros(52)
     for name, value in expression.items():
         coefficients[ARKIT_INDEX[name]] = value
-    identity, R = torch.from_numpy(head.identity), torch.eye(3)
+    identity, R = torch.from_numpy(sitter.person.shape.identity).float(), torch.eye(3)
     camera, crop = orbit_camera(R), CropRegion(PHOTO_PX * 0.5, PHOTO_PX * 0.45, PHOTO_PX * 0.62)
     fit = FaceFit(identity, coefficients, R, camera, crop, 0.0, torch.zeros(478, 2))
     photo_camera = fit.photo_camera(PHOTO_PX, PHOTO_PX)
     uv = photo_camera.project(model.landmarks(fit.vertices(model))).uv
     fit = FaceFit(identity, coefficients, R, camera, crop, 0.0, uv * PHOTO_PX)
-    rgba = render_rgba(model, head, coefficients.numpy(), photo_camera, PHOTO_PX)
+    scene = pose(sitter, coefficients.numpy())
+    rgba = rgba_of(look(scene, photo_camera, PHOTO_PX))
     rgb = rgba[..., :3] + 0.5 * (1 - rgba[..., 3:])
-    return Portrait(head, fit, (rgb * 255 + 0.5).astype(np.uint8), rgba[..., 3])
+    return Portrait(scene, fit, (rgb * 255 + 0.5).astype(np.uint8), rgba[..., 3])
 
 
 @dataclass(frozen=True, eq=False)

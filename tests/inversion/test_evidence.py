@@ -19,6 +19,7 @@ from mien.morphable.fit import FaceFit
 from mien.morphable.landmarks import BROW_LEFT, BROW_RIGHT
 from mien.morphable.model import CHIN_LANDMARK, PARTS, MorphableModel
 from mien.morphable.raster import RayScene
+from mien.training.procedural.semantics import Semantic
 
 
 def test_hair_is_a_share_of_the_person(evidence: PhotoEvidence) -> None:
@@ -30,14 +31,11 @@ def test_hair_is_a_share_of_the_person(evidence: PhotoEvidence) -> None:
 def test_hair_is_found_where_it_is(
     portrait: Portrait, evidence: PhotoEvidence, model: MorphableModel
 ) -> None:
-    from mien.training.heads import render_head
-
-    size = PHOTO_PX
-    camera = portrait.fit.photo_camera(size, size)
-    truth = render_head(model, portrait.head, portrait.fit.expression.numpy(), camera, size)
     x0, y0, x1, y1 = evidence.box_px
-    is_hair = truth.is_hair.reshape(size, size)[y0:y1, x0:x1].reshape(-1)
-    is_skin = (truth.alpha & ~truth.is_hair).reshape(size, size)[y0:y1, x0:x1].reshape(-1)
+    seen = portrait.view
+    semantic, solid = (t[y0:y1, x0:x1].reshape(-1) for t in (seen.semantic, seen.alpha > 0.5))
+    is_hair = solid & (semantic == Semantic.HAIR)
+    is_skin = solid & (semantic == Semantic.SKIN)
     face = is_skin & (evidence.body_planes[:, 1] > -0.2).numpy()
     assert is_hair.sum() > 300
     assert evidence.hair[is_hair].mean() > 0.7

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.inversion.conftest import QUICK, Inverted, Portrait, psnr
+from tests.inversion.conftest import QUICK, Inverted, Portrait, look, psnr, rgba_of
 from torch import Tensor
 
 from mien.core.camera import Camera
@@ -13,6 +13,7 @@ from mien.generator.render import RenderOutput, make_hair_shell, pose_head, rend
 from mien.inversion.invert import Inversion, InversionConfig, Observations, invert, residual_size, solve_w
 from mien.morphable.carry import make_carrier
 from mien.morphable.model import MorphableModel
+from mien.training.procedural.semantics import Semantic
 
 SIZE_PX = 96
 
@@ -57,14 +58,18 @@ def test_back_projection_brings_the_render_to_the_photo(
     inverted: Inverted, generator: Generator, model: MorphableModel
 ) -> None:
     portrait, camera = inverted.portrait, inverted.portrait.fit.camera
-    truth = portrait.truth(model, camera, SIZE_PX)
+    seen = look(portrait.scene, camera, SIZE_PX)
+    truth, person = rgba_of(seen), seen.alpha > 0.5
+    solid = person & (seen.semantic != Semantic.HAIR)
     plain = replace(inverted.inversion, residual=torch.zeros_like(inverted.inversion.residual))
-    tuned_psnr, plain_psnr = (
-        psnr(view(i, portrait, generator, model, camera).rgb, truth[..., :3], truth[..., 3] > 0.5)
-        for i in (inverted.inversion, plain)
-    )
-    assert tuned_psnr > plain_psnr + 2  # 34.1 and 28.9 dB when this was written
+    tuned, untuned = (view(i, portrait, generator, model, camera).rgb for i in (inverted.inversion, plain))
+    # 32.2 and 26.9 dB when this was written; with the hair, whose strands no plane holds, 29.9 and 26.8
+    tuned_psnr = psnr(tuned, truth[..., :3], solid)
+    assert tuned_psnr > psnr(untuned, truth[..., :3], solid) + 2
     assert tuned_psnr > 30
+    whole_psnr = psnr(tuned, truth[..., :3], person)
+    assert whole_psnr > psnr(untuned, truth[..., :3], person) + 2
+    assert whole_psnr > 28
 
 
 @pytest.mark.parametrize(
@@ -79,9 +84,10 @@ def test_the_head_stays_itself_from_the_side(
     yaw_deg: float, inverted: Inverted, generator: Generator, model: MorphableModel
 ) -> None:
     camera = Camera.orbit(torch.deg2rad(torch.tensor(yaw_deg)).item(), 0.0)
-    truth = inverted.portrait.truth(model, camera, SIZE_PX)
+    truth = inverted.portrait.truth(camera, SIZE_PX)
     out = view(inverted.inversion, inverted.portrait, generator, model, camera)
-    assert psnr(out.rgb, truth[..., :3], truth[..., 3] > 0.5) > 26  # 28.9 and 29.0 dB when this was written
+    # 25.1 and 24.2 dB when this was written: the hair's strands, highlights and rough outline are not held
+    assert psnr(out.rgb, truth[..., :3], truth[..., 3] > 0.5) > 23
     either = (out.alpha.numpy() > 0.5) | (truth[..., 3] > 0.5)
     both = (out.alpha.numpy() > 0.5) & (truth[..., 3] > 0.5)
     assert both.sum() > 0.9 * either.sum()

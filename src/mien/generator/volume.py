@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from mien.generator.decoder import Decoded
@@ -58,11 +58,9 @@ def stratified(
     near: Float[Tensor, "*ray"],
     far: Float[Tensor, "*ray"],
     count: int,
-    jitter: Tensor | None = None,
 ) -> Float[Tensor, "*ray {count}"]:
-    """Distances at the middle of equal bins, or jittered inside them by `jitter` in [0, 1)."""
-    offset = 0.5 if jitter is None else jitter
-    step = (torch.arange(count, device=near.device, dtype=near.dtype) + offset) / count
+    """Distances at the middle of equal bins."""
+    step = (torch.arange(count, device=near.device, dtype=near.dtype) + 0.5) / count
     return near[..., None] + (far - near)[..., None] * step
 
 
@@ -119,7 +117,6 @@ def march(
     near: Float[Tensor, "batch ray"],
     far: Float[Tensor, "batch ray"],
     config: MarchConfig,
-    jitter: Tensor | None = None,
 ) -> Marched:
     """Two-pass rendering of the hair between `near` and `far` (which is the body where it is hit)."""
 
@@ -129,24 +126,16 @@ def march(
         sigma = density(decoded.hair_height, height, decoded.hair_share).view(t.shape)
         return sigma, decoded.hair_rgb.view(*t.shape, 3)
 
-    t = stratified(near, far, config.coarse, jitter)
+    t = stratified(near, far, config.coarse)
     sigma, rgb = evaluate(t)
     if config.fine == 0:
         return composite(t, sigma, rgb, far)[0]
     with torch.no_grad():
         _, weight = composite(t, sigma, rgb, far)
-        t_fine = importance(t, weight, config.fine)  # with jitter its outer bins reach over the ends
+        t_fine = importance(t, weight, config.fine)  # rounding may carry it over the ends
         t_fine = torch.minimum(torch.maximum(t_fine, near[..., None]), far[..., None])
     sigma_fine, rgb_fine = evaluate(t_fine)
     t, order = torch.sort(torch.cat([t, t_fine], -1), -1)
     sigma = torch.gather(torch.cat([sigma, sigma_fine], -1), -1, order)
     rgb = torch.gather(torch.cat([rgb, rgb_fine], -2), -2, order[..., None].expand(*order.shape, 3))
     return composite(t, sigma, rgb, far)[0]
-
-
-def over_body(
-    hair: Marched, body_rgb: Float[Tensor, "batch ray 3"], body_hit: Bool[Tensor, "batch ray"]
-) -> tuple[Float[Tensor, "batch ray 3"], Float[Tensor, "batch ray"]]:
-    """Hair over the body: premultiplied colour and alpha."""
-    rest = (1 - hair.alpha) * body_hit
-    return hair.rgb + rest[..., None] * body_rgb, hair.alpha + rest

@@ -26,8 +26,6 @@ from mien.training.procedural.light import sh_basis
 from mien.training.procedural.shards import read_shard
 
 MAP_NAMES: Final = ("body", "body_albedo", "hair", "hair_albedo", "height", "opacity", "clothed")
-MAP_SIZE: Final = 128
-"""Of the maps that bases are made of."""
 HAIR_ABOVE: Final = 0.03
 """Height above the body of the smooth surface that stands for hair under light, EG3D units."""
 

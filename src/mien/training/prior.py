@@ -13,13 +13,13 @@ from torch import Tensor
 from mien.core.camera import FFHQ_FOCAL, Camera, intrinsics_of
 from mien.core.errors import InputError
 from mien.core.progress import progress
-from mien.generator.backbones.blocks import BlocksBackbone
+from mien.generator.backbones.blocks import BlocksBackbone, BlocksConfig
 from mien.generator.completion import CompletionConfig
 from mien.generator.model import MIEN_BASE, Generator, save_generator
 from mien.generator.names.model import Names
 from mien.generator.samples import rgba_of, still_head
 from mien.morphable.model import MorphableModel, load_head_model
-from mien.training.basis import MAP_SIZE, codes_of, load_maps, start_generator
+from mien.training.basis import codes_of, generator_config, load_maps, start_generator
 from mien.training.completion.config import CompletionTraining
 from mien.training.completion.examples import Examples
 from mien.training.completion.scores import Scores
@@ -59,6 +59,7 @@ class PriorPlan:
     seed: int = 0
     threads: int = 2
     shards: ShardConfig | None = None
+    backbone: BlocksConfig | None = None
     network: CompletionConfig | None = None
     expressions: ExpressionConfig | None = None
     mapping: MappingFitConfig | None = None
@@ -106,16 +107,15 @@ def train_prior(
     build_shards(data_folder, shards, workers=plan.threads)
     paths, model = shards_in(data_folder)[: plan.heads], load_head_model()
     held_out = max(2, len(paths) // 16)
-    generator, start = start_generator(paths[:-held_out], model)
+    generator, start = start_generator(paths[:-held_out], model, generator_config(plan.backbone))
     spread, average = start.codes.std(0).clamp(min=LEAST_SPREAD), start.codes.mean(0)
-    drawn = plan.expressions or ExpressionConfig(seed=plan.seed)
-    changes = build_expressions(data_folder / FOLDER, drawn)
     backbone = generator.backbone
     assert isinstance(backbone, BlocksBackbone)
+    drawn = plan.expressions or ExpressionConfig(seed=plan.seed)
+    changes = build_expressions(data_folder / FOLDER, drawn)
     expressions = fit_expressions(backbone, changes, drawn.pull)
-    codes = torch.cat(
-        [start.codes, codes_of(generator, load_maps(paths[-held_out:], MAP_SIZE), spread, average)]
-    )
+    others = load_maps(paths[-held_out:], backbone.config.basis_size)
+    codes = torch.cat([start.codes, codes_of(generator, others, spread, average)])
     settings = CompletionTraining(
         minutes=plan.minutes,
         held_out=held_out,

@@ -1,4 +1,4 @@
-"""The file a training run goes on from: weights, latents, Adam moments, random state and clock."""
+"""The file a training run goes on from: weights, Adam moments, settings and clock; and its log."""
 
 import json
 from collections.abc import Mapping
@@ -14,11 +14,8 @@ from torch.optim import Optimizer
 
 from mien.core.atomic import atomic_path
 from mien.core.errors import InputError, ResumeError
-from mien.generator.model import Generator, GeneratorConfig
 
 STATE_FILE: Final = "state.safetensors"
-GENERATOR: Final = "generator."
-CODES: Final = "codes"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,16 +23,11 @@ class TrainingState:
     """What is in the file."""
 
     tensors: dict[str, Tensor]
-    """By name: `generator.*`, `codes` [heads, w], and what only the trainer needs."""
+    """By name: each part's after the part's prefix, such as `network.`."""
     step: int
     spent_s: float
     """Seconds of training so far."""
     config: dict[str, Any]
-
-    @property
-    def codes(self) -> Tensor:
-        """One latent per training head [heads, w]."""
-        return self.tensors[CODES]
 
     def with_prefix(self, prefix: str) -> dict[str, Tensor]:
         """The tensors of one part, their prefix removed."""
@@ -50,38 +42,19 @@ def write_state(folder: Path, state: TrainingState) -> None:
         save_file(tensors, path, metadata={"meta": json.dumps(meta)})
 
 
-def read_state(folder: Path, *, prefixes: tuple[str, ...] = ("",)) -> TrainingState:
-    """Read the state of a run, or only the tensors whose names start with one of `prefixes`.
-
-    Raises InputError if there is none or it is damaged.
-    """
+def read_state(folder: Path) -> TrainingState:
+    """Read the state of a run. Raises InputError if there is none or it is damaged."""
     path = folder / STATE_FILE
     try:
         with safe_open(path, framework="pt") as file:
             meta = json.loads((file.metadata() or {})["meta"])
-            names = [name for name in file.keys() if name.startswith(prefixes)]  # noqa: SIM118 - not a dict
-            tensors = {name: file.get_tensor(name) for name in names}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
         return TrainingState(tensors, int(meta["step"]), float(meta["spent_s"]), dict(meta["config"]))
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise InputError(
-            f"{folder} holds no readable state of a training run ({error}); give the folder of "
-            "`mien train distil`, or start a run there."
+            f"{folder} holds no readable state of a training run ({error}); delete {STATE_FILE} there "
+            "to begin anew, or choose another folder."
         ) from error
-
-
-def generator_of(state: TrainingState, config: GeneratorConfig | None = None) -> Generator:
-    """The generator of a state, in evaluation mode and without gradients."""
-    generator = Generator(config or GeneratorConfig())
-    load_weights(generator, state.with_prefix(GENERATOR))
-    return generator.eval().requires_grad_(False)
-
-
-def load_weights(generator: Generator, tensors: Mapping[str, Tensor]) -> None:
-    """Put a state's weights into the generator. Raises InputError if they belong to another generator."""
-    try:
-        generator.load_state_dict(dict(tensors))
-    except RuntimeError as error:
-        raise InputError(f"The state's weights do not fit this version's generator ({error}).") from error
 
 
 def require_same_settings(folder: Path, state: TrainingState, now: Mapping[str, Any]) -> None:

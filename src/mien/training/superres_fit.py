@@ -1,22 +1,18 @@
-"""Train super-resolution: the generator's own view at half size in, the procedural head at full size out."""
+"""Train super-resolution: the generator's own view at half size in, the procedural head at full size out.
+
+The pairs are made where the heads are: `mien.training.prior.view_pairs`.
+"""
 
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien.core.camera import FFHQ_FOCAL, Camera, intrinsics_of
 from mien.core.progress import progress
-from mien.generator.model import Generator
-from mien.generator.samples import rgba_of, still_head
 from mien.generator.superres import SuperResolution
-from mien.morphable.model import MorphableModel
-from mien.training.dataset import HeadDataset
-from mien.training.heads import random_head, render_rgba
 
 LOW_PASS_PX: Final = 6.0
 """Differences wider than this are the generator's business, not super-resolution's."""
@@ -29,9 +25,8 @@ class SuperResolutionFitConfig:
     pairs: int = 80
     check_pairs: int = 10
     """Pairs at the end that only measure."""
-    size_px: int = 128
-    """Side of the small picture."""
     patch_px: int = 40
+    """Side of a patch of the small picture."""
     batch: int = 8
     steps: int = 1200
     lr: float = 1.5e-3
@@ -55,30 +50,6 @@ class SuperResolutionReport:
 
     bilinear: float
     learned: float
-
-
-def make_pairs(
-    generator: Generator,
-    model: MorphableModel,
-    codes: Float[Tensor, "head w"],
-    data: HeadDataset,
-    config: SuperResolutionFitConfig,
-) -> Pairs:
-    """Views of training heads as the generator knows them (their codes), and as the procedure draws them."""
-    rng = np.random.default_rng(config.seed)
-    chosen = rng.choice(len(codes), min(config.pairs, len(codes)), replace=False)
-    small, large = [], []
-    for index in progress(chosen.tolist(), desc="super-resolution pairs"):
-        head = random_head(model, np.random.default_rng([data.config.seed, index]))
-        view = index * data.config.views + int(rng.integers(data.config.views))
-        expression = torch.from_numpy(np.array(data.expressions[view]))
-        T_world_camera = torch.from_numpy(np.array(data.cameras[view]))
-        camera = Camera(T_world_camera, intrinsics_of(FFHQ_FOCAL))
-        still = still_head(generator, model, torch.from_numpy(head.identity), codes[index], expression)
-        small.append(rgba_of(still.view(camera, config.size_px)))
-        target = render_rgba(model, head, expression.numpy(), camera, 2 * config.size_px)
-        large.append(torch.from_numpy(target).permute(2, 0, 1))
-    return Pairs(torch.stack(small), torch.stack(large))
 
 
 def fit_superres(

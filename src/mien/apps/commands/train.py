@@ -14,7 +14,7 @@ from mien.apps.options import DeviceChoice, device_option, seed_option
 
 @click.group(name="train")
 def command() -> None:
-    """Train generators: on procedural heads (prior; distil, finish), or on photos with cameras (gan)."""
+    """Train generators: on procedural heads (prior), or on photos with cameras (gan)."""
 
 
 command.add_command(gan)
@@ -183,71 +183,6 @@ def encoder(out: Path, data: Path, heads: int, seed: int) -> None:
     )
 
 
-@command.command()
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="Folder of the run: state, log, sample sheets, and at the end mien-base.safetensors.",
-)
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    help="Folder of the set of heads; rendered there if it is missing.  [default: OUT/heads]",
-)
-@click.option("--heads", type=click.IntRange(4), default=640, show_default=True, help="Heads to render.")
-@click.option("--views", type=click.IntRange(1), default=10, show_default=True, help="Views of each head.")
-@click.option(
-    "--minutes",
-    type=click.FloatRange(0.0, min_open=True),
-    default=90.0,
-    show_default=True,
-    help="Length of the distillation, without rendering before and finishing after it.",
-)
-@click.option(
-    "--start",
-    type=click.Path(path_type=Path),
-    help="Generator file to go on from; without it training begins with principal components of the heads.",
-)
-@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads to use.")
-@seed_option
-def distil(
-    out: Path, data: Path | None, heads: int, views: int, minutes: float, start: Path | None,
-    threads: int, seed: int,
-) -> None:  # fmt: skip
-    """Distil procedural heads into a generator.
-
-    Heads are rendered, learned, and the result is written to OUT/mien-base.safetensors. Interrupted, the same
-    command goes on where it was. A set of heads that is in DATA already is used with its own settings.
-    """
-    from mien.training.run import TrainPlan, train_distil  # heavy imports wait until the command runs
-
-    plan = TrainPlan(heads=heads, views=views, minutes=minutes, seed=seed, threads=threads, start=start)
-    done = train_distil(out, data_folder=data, plan=plan, command=_typed(), on_log=_echo)
-    _say(done)
-
-
-@command.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--data", type=click.Path(path_type=Path), help="Folder of the set of heads.  [default: RUN/heads]"
-)
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, help="Generator file to write."
-)
-@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads to use.")
-@seed_option
-def finish(run: Path, data: Path | None, output: Path, threads: int, seed: int) -> None:
-    """Export the state of the training in RUN as it is now.
-
-    The mapping network and super-resolution are trained on it, which takes some minutes; the run itself is
-    only read and may go on.
-    """
-    from mien.training.run import export_run  # heavy imports wait until the command runs
-
-    _say(export_run(run, output, data_folder=data, seed=seed, threads=threads, command=_typed()))
-
-
 def _widths(text: str | None) -> tuple[int, ...] | None:
     if text is None:
         return None
@@ -266,11 +201,3 @@ def _typed() -> str:
 def _echo(row: dict[str, Any]) -> None:
     costs = ", ".join(f"{k} {v:.4f}" for k, v in row.items() if isinstance(v, float) and k != "minutes")
     click.echo(f"step {row['step']}, {row['minutes']} min: {costs}", err=True)
-
-
-def _say(done: Any) -> None:
-    click.echo(
-        f"{done.path}: {done.bytes / 2**20:.1f} MiB, {done.steps} steps in {done.hours:.2f} h; mapping "
-        f"{done.mapping.distance:.3f} (noise {done.mapping.floor:.3f}), super-resolution error "
-        f"{done.superres.learned:.2f} instead of {done.superres.bilinear:.2f}"
-    )
