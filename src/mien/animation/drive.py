@@ -70,7 +70,8 @@ def make_puppet(
         shell = make_hair_shell(generator, planes, model, carrier)
         if shell is not None:
             colours = tabulate_hair(generator, planes)
-            tables = make_hair_tables(planes, colours, carrier)
+            used = torch.from_numpy(np.unique(shell.shell.faces)).long()
+            tables = make_hair_tables(planes, colours, carrier, shell.vertices_head[used])
             shell = replace(shell, colours=colours, tables=tables)
     chin_y = model.chin_y(neutral)
     moving_shell = torch.zeros(0, dtype=torch.long)
