@@ -29,7 +29,7 @@ def march_hair(
     out = np.empty((len(depth), 5), np.float32)
     march(
         pixels.numpy(), origin.double().numpy(), directions.contiguous().numpy(), depth.contiguous().numpy(),
-        scene.offset, scene.face, scene.distance, scene.away,
+        scene.newest, scene.before, scene.face, scene.distance, scene.away,
         STILL if head.motion is None else motion_numbers(head.motion), NECK_STEPS,
         tables.grid.nodes, tables.grid.is_exact, tables.grid.low, CELL,
         FIXED_POINT_STEPS, *tables.images, DEPTHS[0],

@@ -24,7 +24,7 @@ from mien.generator.shellmarch import FAR, UNSEEN, HairTrace, PixelSurfaces, mar
 from mien.generator.volume import Field, MarchConfig, march
 from mien.morphable import chart
 from mien.morphable.raster import RayScene, interpolate, interpolate_corners
-from mien.morphable.zbuffer import CompiledPixelScene, pixel_scene
+from mien.morphable.zbuffer import CompiledPixelScene, first_hits
 
 NEAR: Final = 2.1
 EDGE_ALPHA: Final = 0.1
@@ -151,8 +151,7 @@ def _render_rays(
         body = RayScene(head.vertices, head.model.faces_np).cast(origins.numpy(), directions.numpy())
     else:
         vertices = torch.from_numpy(head.vertices)
-        scene = pixel_scene(vertices, head.model.faces, camera, height_px, width_px, pixels=keep)
-        body = scene.first_hits().of(keep.numpy())
+        body = first_hits(vertices, head.model.faces, camera, height_px, width_px, keep)
     coords = torch.from_numpy(interpolate_corners(head.model.canonical_corners.numpy(), body)).float()
     depth, hit = torch.from_numpy(body.depth), torch.from_numpy(body.hit)
     hair = torch.zeros(len(depth), 5)

@@ -134,7 +134,7 @@ def fill_grid(low, cell, displacement, radius, steps, tolerance, grid, is_exact)
 @no_type_check
 def march(
     pixels, origin, directions, body_depth,
-    offset, face_of, distance_of, away,
+    newest, before, face_of, distance_of, away,
     motion, neck_steps, grid, is_exact, low, cell,
     carry_steps, displacement, radius, shape, uv, uh, vh, first_depth,
     samples, rounds, interval, farthest, opaque, unseen, sigma_full, softness,
@@ -142,7 +142,7 @@ def march(
 ):  # fmt: skip
     """Write premultiplied colour, alpha and weighted distance of the hair before `body_depth`, [N, 5].
 
-    Fragments of pixel p stand from offset[p] to offset[p + 1]. Tables are [v, u, channel], those that wrap in
+    Fragments of a pixel are chained, see `scan`. Tables are [v, u, channel], those that wrap in
     u with a column of the other end on each side; shape: outer height and density; uv: see `HairTables`.
     """
     mixed = np.empty(8, np.float32)
@@ -155,7 +155,7 @@ def march(
         for k in range(5):
             out[n, k] = 0
         for _ in range(rounds):
-            at = next_fragment(offset[p], offset[p + 1], start, face_of, distance_of)
+            at = next_fragment(newest[p], start, before, face_of, distance_of)
             if at < 0:
                 break
             is_inside = away[face_of[at]] and start > 0
