@@ -58,7 +58,7 @@ class PixelScene:
         if pixels is not None and len(pixels) < height_px * width_px:
             self._wanted = torch.zeros(height_px * width_px, dtype=torch.bool)
             self._wanted[pixels] = True
-        pixel_ray = _ray_of_pixel(camera, height_px, width_px)
+        pixel_ray = ray_of_pixel(camera, height_px, width_px)
         xyz = (vertices.double() - camera.position.double()) @ camera.R_world_camera.double()
         px = (xyz / xyz[:, 2:].clamp(min=NEAREST)) @ torch.linalg.inv(pixel_ray).T
         a, b, c = (xyz[index] for index in faces.T)
@@ -174,7 +174,7 @@ def _expand(
     return which, torch.arange(len(which)) + shift[which]
 
 
-def _ray_of_pixel(camera: Camera, height_px: int, width_px: int) -> Float[Tensor, "3 3"]:
+def ray_of_pixel(camera: Camera, height_px: int, width_px: int) -> Float[Tensor, "3 3"]:
     """Takes (column, row, 1) of a pixel's centre to its ray at z = 1, in camera axes."""
     size = torch.tensor(
         [[1 / width_px, 0, 0.5 / width_px], [0, 1 / height_px, 0.5 / height_px], [0, 0, 1]],
@@ -207,7 +207,7 @@ def _sight(
     vertices: Float[Tensor, "vertex 3"], faces: Int[Tensor, "face 3"], camera: Camera, height_px: int,
     width_px: int, pixels: Int[Tensor, " kept"] | None,
 ) -> _Sight:  # fmt: skip
-    pixel_ray = _ray_of_pixel(camera, height_px, width_px).numpy()
+    pixel_ray = ray_of_pixel(camera, height_px, width_px).numpy()
     xyz = (vertices.double() - camera.position.double()) @ camera.R_world_camera.double()
     seen = xyz.numpy()
     px = ((seen / np.maximum(seen[:, 2:], NEAREST)) @ np.linalg.inv(pixel_ray).T)[:, :2]

@@ -11,26 +11,11 @@ import numpy as np
 from numba import njit
 
 from mien.generator.kernels.carry import HIGHEST, LOWEST, at_rest, plane_coordinates, wrapped_u
+from mien.generator.kernels.lookup import FADED, ONE, corners, logistic
 from mien.morphable.kernels.scan import next_fragment
 
-ONE: Final = np.float32(1)
-FADED: Final = np.float32(12)
-"""Softnesses above the hair's surface from which on there is none, and below it from which on it is full."""
-STEPS: Final = 2048
-LOGISTIC: Final = (1 / (1 + np.exp(-np.linspace(-FADED, FADED, STEPS + 1)))).astype(np.float32)
-RISE: Final = np.diff(LOGISTIC)
 TOGETHER: Final = 0.1
 """Samples that follow each other take one colour, that of the last, until they weigh so much."""
-
-
-@njit(inline="always", fastmath=True)
-@no_type_check
-def _logistic(x):
-    """1 / (1 + exp(-x)) of a single float; off by less than 1e-5."""
-    place = (min(max(x, -FADED), FADED) + FADED) * np.float32(STEPS / 24)
-    first = np.uint32(min(int(place), STEPS - 1))
-    share = place - np.float32(first)
-    return LOGISTIC[first] + share * RISE[first]
 
 
 @njit(inline="always", fastmath=True)
@@ -46,37 +31,22 @@ def _passing(x):
 
 @njit(inline="always", fastmath=True)
 @no_type_check
-def _corners(x, y, table):
-    """First and second texels and the shares of the four corners around a place in [-1, 1]; single floats."""
-    rows, columns = table.shape[0], table.shape[1]
-    px = min(max(((x + 1) * columns - 1) * 0.5, 0.0), columns - 1.0)
-    py = min(max(((y + 1) * rows - 1) * 0.5, 0.0), rows - 1.0)
-    i, j = int(px), int(py)
-    s, t = np.float32(px - i), np.float32(py - j)
-    return (
-        j, min(j + 1, rows - 1), i, min(i + 1, columns - 1),
-        (ONE - t) * (ONE - s), (ONE - t) * s, t * (ONE - s), t * s,
-    )  # fmt: skip
-
-
-@njit(inline="always", fastmath=True)
-@no_type_check
 def _colour(u, v, h, below, uv, uh, vh, mixed, weight, out):
     """Add `HairColours` of one point, `below` the table's first depth, to `out` [5], times `weight`."""
     below, weight = np.float32(below), np.float32(weight)
-    j, j2, i, i2, a, b, c, d = _corners(wrapped_u(u, uv.shape[1]), v, uv)
+    j, j2, i, i2, a, b, c, d = corners(wrapped_u(u, uv.shape[1]), v, uv)
     for k in range(8):
         mixed[k] = a * uv[j, i, k] + b * uv[j, i2, k] + c * uv[j2, i, k] + d * uv[j2, i2, k]
     for k in range(3):
         mixed[k] += below * mixed[4 + k]
-    j, j2, i, i2, a, b, c, d = _corners(wrapped_u(u, uh.shape[1]), h, uh)
+    j, j2, i, i2, a, b, c, d = corners(wrapped_u(u, uh.shape[1]), h, uh)
     for k in range(3):
         mixed[k] += a * uh[j, i, k] + b * uh[j, i2, k] + c * uh[j2, i, k] + d * uh[j2, i2, k]
-    j, j2, i, i2, a, b, c, d = _corners(v, h, vh)
+    j, j2, i, i2, a, b, c, d = corners(v, h, vh)
     for k in range(3):
         mixed[k] += a * vh[j, i, k] + b * vh[j, i2, k] + c * vh[j2, i, k] + d * vh[j2, i2, k]
     for k in range(3):
-        out[k] += weight * _logistic(mixed[k])
+        out[k] += weight * logistic(mixed[k])
 
 
 @njit(fastmath=True)
@@ -183,13 +153,13 @@ def march(
                 if not LOWEST < height < HIGHEST:
                     continue
                 us, vs = u1 + share * u_step, v1 + share * (v2 - v1)
-                j, j2, i, i2, a, b, c, d = _corners(wrapped_u(us, shape.shape[1]), vs, shape)
+                j, j2, i, i2, a, b, c, d = corners(wrapped_u(us, shape.shape[1]), vs, shape)
                 top = a * shape[j, i, 0] + b * shape[j, i2, 0] + c * shape[j2, i, 0] + d * shape[j2, i2, 0]
                 under = np.float32((top - height) / softness)
-                if under < -FADED:
+                if under < -FADED:  # above all hair
                     continue
                 full = a * shape[j, i, 1] + b * shape[j, i2, 1] + c * shape[j2, i, 1] + d * shape[j2, i2, 1]
-                weight = passing * (ONE - _passing(gap * full * _logistic(under)))
+                weight = passing * (ONE - _passing(gap * full * logistic(under)))
                 passing -= weight
                 distance += weight * (begin + (end - begin) * share)
                 waiting += weight
