@@ -9,7 +9,7 @@ import torch
 from mien.core.camera import Camera
 from mien.morphable.model import MorphableModel
 from mien.morphable.raster import MISS_DEPTH, RayScene, interpolate
-from mien.morphable.zbuffer import CompiledPixelScene, PixelScene
+from mien.morphable.zbuffer import CompiledPixelScene, PixelScene, first_hits
 
 HEIGHT, WIDTH = 60, 84
 
@@ -96,12 +96,16 @@ def test_compiled_loops_find_what_the_plain_ones_find(model: MorphableModel, sha
     kept = torch.from_numpy(np.flatnonzero(random.uniform(size=HEIGHT * WIDTH) < share))
     plain = PixelScene(model.mean, model.faces, view, HEIGHT, WIDTH, pixels=kept)
     compiled = CompiledPixelScene(model.mean, model.faces, view, HEIGHT, WIDTH, pixels=kept)
-    assert len(compiled.face) == len(plain.fragments.face)
+    assert compiled.count == len(plain.fragments.face)
     one, other = plain.first_hits(), compiled.first_hits()
     assert 0.5 * share * 0.2 < one.hit.mean()
     np.testing.assert_array_equal(other.face, one.face)
     np.testing.assert_allclose(other.depth, one.depth, atol=2e-6)
     np.testing.assert_allclose(other.barycentric, one.barycentric, atol=1e-5)
+    alone = first_hits(model.mean, model.faces, view, HEIGHT, WIDTH, kept)
+    np.testing.assert_array_equal(alone.face, one.face[kept.numpy()])
+    np.testing.assert_allclose(alone.depth, one.depth[kept.numpy()], atol=2e-6)
+    np.testing.assert_allclose(alone.barycentric, one.barycentric[kept.numpy()], atol=1e-5)
     start = torch.from_numpy(one.depth[kept.numpy()]) + 0.01
     start[one.face[kept.numpy()] < 0] = 0
     for found, expected in zip(

@@ -12,12 +12,13 @@ View-dependent texture of one view, after Debevec et al. 1996.
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -76,6 +77,12 @@ class PhotoDetail:
     """float32 [V, 3]: where in the photo each vertex is (u, v in [0, 1]) and its distance."""
     beyond: float
     """How far the person's moving pixels reach beyond the render, as an angle's tangent."""
+
+    @cached_property
+    def tables(self) -> tuple[Float32[np.ndarray, "_ _ 16"], ...]:
+        """The lookup images with channels last and two empty channels, for compiled loops."""
+        padded = (F.pad(level[0].permute(1, 2, 0), (0, 2)) for level in self.levels)
+        return tuple(np.ascontiguousarray(level.numpy()) for level in padded)
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,7 +285,11 @@ def without_specks(weight: Float[Tensor, "height width"]) -> Float[Tensor, "heig
 
 
 def _level(detail: PhotoDetail, camera: Camera, shape: torch.Size) -> Float[Tensor, "1 14 _ _"]:
-    """The lookup image nearest to the frame's own resolution."""
+    return detail.levels[level_of(detail, camera, tuple(shape))]
+
+
+def level_of(detail: PhotoDetail, camera: Camera, shape: tuple[int, ...]) -> int:
+    """The lookup image nearest to a frame's own resolution."""
     height = detail.levels[0].shape[2]
     ratio = float(detail.camera.intrinsics[1, 1] * height / (camera.intrinsics[1, 1] * shape[0]))
-    return detail.levels[min(max(round(math.log2(max(ratio, 1e-3))), 0), LEVELS - 1)]
+    return min(max(round(math.log2(max(ratio, 1e-3))), 0), LEVELS - 1)

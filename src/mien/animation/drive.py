@@ -10,9 +10,11 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from mien.animation.detail import PhotoDetail, Places, add_detail, carried_of, make_detail, places_of
+from mien.animation.fastlayer import fast_layer
 from mien.animation.layer import Layer
 from mien.animation.plate import shown_weight, smoothstep
 from mien.core.camera import Camera
+from mien.core.compiled import has_numba
 from mien.core.geometry import axis_angle_to_matrix
 from mien.generator.haircolours import tabulate_hair
 from mien.generator.hairtables import make_hair_tables
@@ -70,7 +72,8 @@ def make_puppet(
         shell = make_hair_shell(generator, planes, model, carrier)
         if shell is not None:
             colours = tabulate_hair(generator, planes)
-            tables = make_hair_tables(planes, colours, carrier)
+            used = torch.from_numpy(np.unique(shell.shell.faces)).long()
+            tables = make_hair_tables(planes, colours, carrier, shell.vertices_head[used])
             shell = replace(shell, colours=colours, tables=tables)
     chin_y = model.chin_y(neutral)
     moving_shell = torch.zeros(0, dtype=torch.long)
@@ -185,11 +188,20 @@ def moving_layer(
         shell=puppet.shell,
         antialias=True,
     )
+    if puppet.detail is not None and has_numba():
+        return fast_layer(puppet.detail, out, camera, motion, (x0, y0), STILL_WEIGHT)
+    return plain_layer(puppet, out, camera, motion, (x0, y0))
+
+
+def plain_layer(
+    puppet: Puppet, out: RenderOutput, camera: Camera, motion: HeadMotion, corner_px: tuple[int, int]
+) -> Layer:
+    """What a render, seen by `camera`, shows of the head, with the photo's detail if there is any."""
     places = _places(puppet, out, camera, motion)
     share = smoothstep(shown_weight(places.rest, out, motion.chin_y), *STILL_WEIGHT)
     if puppet.detail is not None:
         out = add_detail(puppet.detail, out, places, camera, motion)
-    return Layer((x0, y0), (out.rgb * share[..., None]).numpy(), (out.alpha * share).numpy())
+    return Layer(corner_px, (out.rgb * share[..., None]).numpy(), (out.alpha * share).numpy())
 
 
 def moving_box(puppet: Puppet, canvas: Canvas, head: PosedHead) -> tuple[int, int, int, int] | None:

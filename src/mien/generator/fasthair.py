@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mien.generator.haircolours import DEPTHS
-from mien.generator.hairtables import HairTables
+from mien.generator.hairtables import CELL, HairTables
 from mien.generator.posed import NECK_STEPS, PosedHead
 from mien.generator.shellmarch import FAR, FAST_ROUNDS, FAST_SAMPLES, INTERVAL, OPAQUE, UNSEEN
 from mien.generator.volume import SIGMA, SOFTNESS
@@ -29,9 +29,10 @@ def march_hair(
     out = np.empty((len(depth), 5), np.float32)
     march(
         pixels.numpy(), origin.double().numpy(), directions.contiguous().numpy(), depth.contiguous().numpy(),
-        scene.offset, scene.face, scene.distance, scene.away,
-        STILL if head.motion is None else motion_numbers(head.motion), NECK_STEPS, FIXED_POINT_STEPS,
-        *tables.images, DEPTHS[0],
+        scene.newest, scene.before, scene.face, scene.distance, scene.away,
+        STILL if head.motion is None else motion_numbers(head.motion), NECK_STEPS,
+        tables.grid.nodes, tables.grid.is_exact, tables.grid.low, CELL,
+        FIXED_POINT_STEPS, *tables.images, DEPTHS[0],
         FAST_SAMPLES, FAST_ROUNDS, INTERVAL, FAR, OPAQUE, UNSEEN, SIGMA, SOFTNESS, out,
     )  # fmt: skip
     return torch.from_numpy(out)

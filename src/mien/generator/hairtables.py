@@ -1,39 +1,84 @@
 """What the compiled march through the hair looks up of one head."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
 from mien.core.compiled import has_numba
 from mien.generator.haircolours import HairColours
 from mien.generator.planes import Planes, wrap
-from mien.morphable.carry import Carrier
+from mien.morphable.carry import FIXED_POINT_STEPS, Carrier
+
+CELL: Final = 0.0125
+"""EG3D units."""
+MARGIN: Final = 0.06
+"""Around the shell: rays are followed a step beyond it."""
+TOLERANCE: Final = (3e-3, 2e-3, 2e-3)
+"""How far the middle of a cell may be off in u, v and height: at most 0.6, 0.5 and 0.2 mm."""
+
+
+@dataclass(frozen=True, eq=False)
+class RestGrid:
+    """`Carrier.to_planes` around a head at rest, tabulated at the nodes of a grid of cubes."""
+
+    low: Float[np.ndarray, "3"]
+    """The first node, head frame, EG3D units."""
+    nodes: Float32[np.ndarray, "z y x 3"]
+    is_exact: Bool[np.ndarray, "z-1 y-1 x-1"]
+    """Cells in which looking up is not near enough, as u wraps around or turns about the crown."""
 
 
 @dataclass(frozen=True, eq=False)
 class HairTables:
     """Images with channels last, float32; what wraps in u has a column of the other end on each side."""
 
+    grid: RestGrid
     images: tuple[np.ndarray, ...]
     """Displacement [v, u + 2, 3] and body radius [v, u + 2, 1] of the carrier, outer height and density of
-    the hair [v, u + 2, 2], and `HairColours`: uv, uh, vh, outer."""
+    the hair [v, u + 2, 2], and `HairColours`: uv (colour, nothing, slope, nothing), uh, vh."""
 
 
-def make_hair_tables(planes: Planes, colours: HairColours | None, carrier: Carrier) -> HairTables | None:
-    """The tables of a tuned head; None where the compiled march cannot be used."""
+def make_hair_tables(
+    planes: Planes, colours: HairColours | None, carrier: Carrier, shell_head: Float[Tensor, "point 3"]
+) -> HairTables | None:
+    """The tables of a tuned head around points of its shell; None where the compiled march cannot be used."""
     if not has_numba() or colours is None or planes.hair_height is None:
         return None
     density = torch.ones_like(planes.hair_height) if planes.hair_density is None else planes.hair_density
-    images = (
-        wrap(carrier.displacement[None]), wrap(carrier.model.body_radius[None, None].float()),
-        wrap(torch.cat([planes.hair_height, density], 1)),
-        colours.uv, colours.uh, colours.vh, colours.outer,
-    )  # fmt: skip
-    return HairTables(tuple(_channels_last(image) for image in images))
+    carried = (wrap(carrier.displacement[None]), wrap(carrier.model.body_radius[None, None].float()))
+    shape = wrap(torch.cat([planes.hair_height, density], 1))
+    displacement, radius, *rest = (
+        _channels_last(image) for image in (*carried, shape, _aligned(colours.uv), colours.uh, colours.vh)
+    )
+    grid = make_rest_grid(displacement, radius, shell_head)
+    return HairTables(grid, (displacement, radius, *rest))
+
+
+def make_rest_grid(
+    displacement: Float32[np.ndarray, "v u2 3"],
+    radius: Float32[np.ndarray, "v3 u3 1"],
+    points: Float[Tensor, "point 3"],
+) -> RestGrid:
+    """A grid around points of the head frame."""
+    from mien.generator.kernels.hair import fill_grid
+
+    low = points.amin(0).double().numpy() - MARGIN
+    high = points.amax(0).double().numpy() + MARGIN
+    x, y, z = np.ceil((high - low) / CELL).astype(int) + 1
+    nodes, is_exact = np.empty((z, y, x, 3), np.float32), np.empty((z - 1, y - 1, x - 1), np.bool_)
+    fill_grid(low, CELL, displacement, radius, FIXED_POINT_STEPS, np.array(TOLERANCE), nodes, is_exact)
+    return RestGrid(low, nodes, is_exact)
 
 
 def _channels_last(image: Float[Tensor, "1 channel v u"]) -> Float[np.ndarray, "v u channel"]:
     return np.ascontiguousarray(image[0].permute(1, 2, 0).float().cpu().numpy())
+
+
+def _aligned(uv: Float[Tensor, "1 9 v u"]) -> Float[Tensor, "1 8 v u"]:
+    linear, near, slope = uv.split(3, 1)
+    nothing = torch.zeros_like(linear[:, :1])
+    return torch.cat([linear + near, nothing, slope, nothing], 1)

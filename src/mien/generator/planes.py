@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -47,6 +48,19 @@ class Planes:
     def wrapped_residual(self) -> Tensor | None:
         """The residual, likewise."""
         return None if self.residual is None else wrap(self.residual)
+
+    @cached_property
+    def body_tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """What compiled loops look up of the body of the first head, float32 [v, u, channel]: `wrapped_uv`,
+        `wrapped_uh`, `vh` and the body's colours of the residual."""
+        residual = (
+            wrap(torch.zeros(1, 3, 1, 1)) if self.wrapped_residual is None else self.wrapped_residual[:, :3]
+        )
+        one, two, three, four = (
+            np.ascontiguousarray(image[0].detach().permute(1, 2, 0).float().numpy())
+            for image in (self.wrapped_uv, self.wrapped_uh, self.vh, residual)
+        )
+        return one, two, three, four
 
 
 def resize(plane: Float[Tensor, "batch channel v u"], size: int) -> Float[Tensor, "batch channel v2 u2"]:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mien.core.camera import Camera
 from mien.generator.decoder import Decoded
-from mien.generator.fasthair import march_hair
+from mien.generator.fastrays import MISSED_ALPHA, can_be_fast, fast_rays
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
 from mien.generator.posed import HairShell, PosedHead, make_hair_shell, outer_height, pose_head
@@ -24,14 +24,13 @@ from mien.generator.shellmarch import FAR, UNSEEN, HairTrace, PixelSurfaces, mar
 from mien.generator.volume import Field, MarchConfig, march
 from mien.morphable import chart
 from mien.morphable.raster import RayScene, interpolate, interpolate_corners
-from mien.morphable.zbuffer import CompiledPixelScene, pixel_scene
+from mien.morphable.zbuffer import first_hits
 
 NEAR: Final = 2.1
 EDGE_ALPHA: Final = 0.1
 EDGE_DEPTH: Final = 0.015
 """Steps of alpha, of distance (EG3D units) and of chart coordinates between neighbours that make an edge."""
 EDGE_CHART: Final = 0.06
-MISSED_ALPHA: Final = 1e-3
 CHUNK: Final = 24576
 
 
@@ -143,6 +142,8 @@ def _render_rays(
     march_config: MarchConfig | None,
 ) -> Float[Tensor, "ray column"]:  # fmt: skip
     """One ray through the middle of each of some pixels of a picture of `size` (height, width)."""
+    if path == "fast" and can_be_fast(planes, shell):
+        return fast_rays(generator, planes, head, camera, size, keep, shell)
     height_px, width_px = size
     row, column = torch.div(keep, width_px, rounding_mode="floor"), keep % width_px
     rays = camera.rays_at(torch.stack([(column + 0.5) / width_px, (row + 0.5) / height_px], 1))
@@ -151,18 +152,13 @@ def _render_rays(
         body = RayScene(head.vertices, head.model.faces_np).cast(origins.numpy(), directions.numpy())
     else:
         vertices = torch.from_numpy(head.vertices)
-        scene = pixel_scene(vertices, head.model.faces, camera, height_px, width_px, pixels=keep)
-        body = scene.first_hits().of(keep.numpy())
+        body = first_hits(vertices, head.model.faces, camera, height_px, width_px, keep)
     coords = torch.from_numpy(interpolate_corners(head.model.canonical_corners.numpy(), body)).float()
     depth, hit = torch.from_numpy(body.depth), torch.from_numpy(body.hit)
     hair = torch.zeros(len(depth), 5)
     if path == "reference":
         config = march_config or MarchConfig()
         hair = _march_all(generator, planes, head, origins, directions, depth, config)
-    elif shell is not None and shell.tables is not None:
-        faces = torch.from_numpy(shell.shell.faces).long()
-        hull = CompiledPixelScene(shell.posed_vertices(head), faces, camera, height_px, width_px, pixels=keep)
-        hair = march_hair(shell.tables, hull, head, keep, camera.position, directions, depth)
     elif shell is not None:
         surfaces = PixelSurfaces(shell, head, camera, height_px, width_px, keep)
         hair = march_shell(generator, planes, head, origins, directions, depth, surfaces, shell.colours)

@@ -24,6 +24,8 @@ NEAREST: Final = 0.05
 """Triangles with a corner nearer than this to the camera's plane are left out, EG3D units."""
 EDGE_PX: Final = 1e-7
 """Pixels by which a pixel's centre may lie outside of a triangle, so that no ray slips between two."""
+FRAGMENTS: Final = 4
+"""Fragments of a pixel for which there is room at first."""
 NOTHING: Final = 2**63 - 1
 FACE_BITS: Final = 2**32 - 1
 
@@ -56,7 +58,7 @@ class PixelScene:
         if pixels is not None and len(pixels) < height_px * width_px:
             self._wanted = torch.zeros(height_px * width_px, dtype=torch.bool)
             self._wanted[pixels] = True
-        pixel_ray = _ray_of_pixel(camera, height_px, width_px)
+        pixel_ray = ray_of_pixel(camera, height_px, width_px)
         xyz = (vertices.double() - camera.position.double()) @ camera.R_world_camera.double()
         px = (xyz / xyz[:, 2:].clamp(min=NEAREST)) @ torch.linalg.inv(pixel_ray).T
         a, b, c = (xyz[index] for index in faces.T)
@@ -172,7 +174,7 @@ def _expand(
     return which, torch.arange(len(which)) + shift[which]
 
 
-def _ray_of_pixel(camera: Camera, height_px: int, width_px: int) -> Float[Tensor, "3 3"]:
+def ray_of_pixel(camera: Camera, height_px: int, width_px: int) -> Float[Tensor, "3 3"]:
     """Takes (column, row, 1) of a pixel's centre to its ray at z = 1, in camera axes."""
     size = torch.tensor(
         [[1 / width_px, 0, 0.5 / width_px], [0, 1 / height_px, 0.5 / height_px], [0, 0, 1]],
@@ -187,8 +189,37 @@ def _ray_lengths(pixel_ray: Tensor, height_px: int, width_px: int) -> Float[Tens
     return torch.sqrt(x * x + y * y + 1).float().flatten()
 
 
+@dataclass(frozen=True, eq=False)
+class _Sight:
+    """Triangles in a camera's axes and on its pixels, for compiled loops."""
+
+    px: Float[np.ndarray, "vertex 2"]
+    xyz: Float[np.ndarray, "vertex 3"]
+    faces: Int[np.ndarray, "face 3"]
+    pixel_ray: Float[np.ndarray, "3 3"]
+    size: tuple[int, int]
+    """Width and height."""
+    wanted: Bool[np.ndarray, " pixel"]
+    """Empty for all."""
+
+
+def _sight(
+    vertices: Float[Tensor, "vertex 3"], faces: Int[Tensor, "face 3"], camera: Camera, height_px: int,
+    width_px: int, pixels: Int[Tensor, " kept"] | None,
+) -> _Sight:  # fmt: skip
+    pixel_ray = ray_of_pixel(camera, height_px, width_px).numpy()
+    xyz = (vertices.double() - camera.position.double()) @ camera.R_world_camera.double()
+    seen = xyz.numpy()
+    px = ((seen / np.maximum(seen[:, 2:], NEAREST)) @ np.linalg.inv(pixel_ray).T)[:, :2]
+    count, wanted = height_px * width_px, np.zeros(0, np.bool_)
+    if pixels is not None and len(pixels) < count:
+        wanted = np.zeros(count, np.bool_)
+        wanted[pixels.numpy()] = True
+    return _Sight(np.ascontiguousarray(px), seen, faces.numpy(), pixel_ray, (width_px, height_px), wanted)
+
+
 class CompiledPixelScene:
-    """`PixelScene` in compiled loops; needs numba. A pixel's fragments stand together, in no order."""
+    """`PixelScene` in compiled loops; needs numba. A pixel's fragments are chained, in no order."""
 
     def __init__(
         self,
@@ -200,38 +231,33 @@ class CompiledPixelScene:
         *,
         pixels: Int[Tensor, " kept"] | None = None,
     ) -> None:
-        from mien.morphable.kernels.scan import scan, weights_of
+        from mien.morphable.kernels.scan import scan
 
-        self.size = height_px, width_px
-        pixel_ray = _ray_of_pixel(camera, height_px, width_px)
-        xyz = (vertices.double() - camera.position.double()) @ camera.R_world_camera.double()
-        px = ((xyz / xyz[:, 2:].clamp(min=NEAREST)) @ torch.linalg.inv(pixel_ray).T)[:, :2].contiguous()
-        count = height_px * width_px
-        wanted = np.zeros(0, np.bool_)
-        if pixels is not None and len(pixels) < count:
-            wanted = np.zeros(count, np.bool_)
-            wanted[pixels.numpy()] = True
-        corners, ray = faces.numpy(), pixel_ray.numpy()
-        self.weights = np.empty((len(corners), 3, 3))
-        self.away = np.empty(len(corners), np.bool_)
-        weights_of(xyz.numpy(), corners, ray, NEAREST, self.weights, self.away)
-        picture = px.numpy(), corners, self.weights, ray, width_px, height_px, wanted, EDGE_PX
-        self.offset = np.zeros(count + 1, np.int64)
-        """[P + 1] where each pixel's fragments begin."""
-        scan(*picture, self.offset[1:], np.zeros(0, np.int32), np.zeros(0, np.float32))
-        np.cumsum(self.offset, out=self.offset)
-        self.face, self.distance = (np.empty(self.offset[-1], kind) for kind in (np.int32, np.float32))
-        if len(self.face):
-            scan(*picture, self.offset[:-1].copy(), self.face, self.distance)
+        self._sight = s = _sight(vertices, faces, camera, height_px, width_px, pixels)
+        self.newest = np.empty(height_px * width_px, np.int32)
+        """[P] the first of the pixel's chain of fragments; -1 if it has none."""
+        self.away = np.zeros(len(faces), np.bool_)
+        """[F] triangles that are met from behind."""
+        count = room = FRAGMENTS * (len(self.newest) if pixels is None else len(pixels))
+        while count >= room:
+            room = max(count, room) + 1
+            self.before, self.face = np.empty(room, np.int32), np.empty(room, np.int32)
+            self.distance = np.empty(room, np.float32)
+            picture = s.px, s.xyz, s.faces, s.pixel_ray, NEAREST, *s.size, s.wanted, EDGE_PX
+            count = scan(*picture, self.newest, self.away, self.before, self.face, self.distance)
+        self.count: int = count
+        """How many fragments there are: before (the next of the chain), face and distance have more room."""
 
     def first_hits(self) -> Hits:
         """First hits of the rays of all pixels."""
-        from mien.morphable.kernels.scan import barycentric_of
+        from mien.morphable.kernels.scan import hits_of
 
-        pixels = np.arange(len(self.offset) - 1)
+        s, pixels = self._sight, np.arange(len(self.newest))
         face, depth = self._nearest(pixels, np.full(len(pixels), -np.inf, np.float32))
         barycentric = np.empty((len(pixels), 3), np.float32)
-        barycentric_of(pixels, face, self.weights, self.size[1], barycentric)
+        hits_of(
+            pixels, s.size[0], s.xyz, s.faces, s.pixel_ray, NEAREST, face.copy(), face, barycentric, depth
+        )
         return Hits(face, barycentric, depth)
 
     def next_surface(
@@ -245,7 +271,7 @@ class CompiledPixelScene:
         from mien.morphable.kernels.scan import nearest_fragments
 
         face, distance = np.empty(len(pixels), np.int32), np.full(len(pixels), MISS_DEPTH, np.float32)
-        nearest_fragments(pixels, after, self.offset, self.face, self.distance, face, distance)
+        nearest_fragments(pixels, after, self.newest, self.before, self.face, self.distance, face, distance)
         return face, distance
 
 
@@ -261,3 +287,24 @@ def pixel_scene(
     """The fastest scene that there is here."""
     scene = CompiledPixelScene if has_numba() else PixelScene
     return scene(vertices, faces, camera, height_px, width_px, pixels=pixels)
+
+
+def first_hits(
+    vertices: Float[Tensor, "vertex 3"], faces: Int[Tensor, "face 3"], camera: Camera, height_px: int,
+    width_px: int, pixels: Int[Tensor, " kept"],
+) -> Hits:  # fmt: skip
+    """First hits of the rays of some pixels, which needs no fragments where numba is."""
+    if not has_numba():
+        scene = PixelScene(vertices, faces, camera, height_px, width_px, pixels=pixels)
+        return scene.first_hits().of(pixels.numpy())
+    from mien.morphable.kernels.scan import hits_of, scan_first
+
+    s = _sight(vertices, faces, camera, height_px, width_px, pixels)
+    face_of, inverse_of = np.empty(height_px * width_px, np.int32), np.empty(height_px * width_px, np.float32)
+    scan_first(s.px, s.xyz, s.faces, s.pixel_ray, NEAREST, *s.size, s.wanted, EDGE_PX, face_of, inverse_of)
+    face, barycentric = np.empty(len(pixels), np.int32), np.empty((len(pixels), 3), np.float32)
+    distance = np.full(len(pixels), MISS_DEPTH, np.float32)
+    hits_of(
+        pixels.numpy(), width_px, s.xyz, s.faces, s.pixel_ray, NEAREST, face_of, face, barycentric, distance
+    )
+    return Hits(face, barycentric, distance)

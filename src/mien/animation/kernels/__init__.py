@@ -1,0 +1,1 @@
+"""Compiled loops of animation. Imported only where numba is."""

@@ -1,0 +1,92 @@
+"""The body behind the hair: what the rays of a picture show of the mesh, see `fastrays`."""
+
+# mypy: disable-error-code="no-untyped-def"
+import math
+from typing import no_type_check
+
+import numpy as np
+from numba import njit
+
+from mien.generator.kernels.carry import wrapped_u
+from mien.generator.kernels.lookup import ONE, corners, logistic
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+@no_type_check
+def directions_of(pixels, width, ray, out):
+    """Unit directions [N, 3] of the rays through pixels; ray [3, 3] takes (column, row, 1) to the world."""
+    for n in range(pixels.shape[0]):
+        row = pixels[n] // width
+        column = pixels[n] - row * width
+        x = ray[0, 0] * column + ray[0, 1] * row + ray[0, 2]
+        y = ray[1, 0] * column + ray[1, 1] * row + ray[1, 2]
+        z = ray[2, 0] * column + ray[2, 1] * row + ray[2, 2]
+        scale = 1 / math.sqrt(x * x + y * y + z * z)
+        out[n, 0], out[n, 1], out[n, 2] = x * scale, y * scale, z * scale
+
+
+@njit(inline="always", fastmath=True)
+@no_type_check
+def _add(table, x, y, out):
+    j, j2, i, i2, a, b, c, d = corners(x, y, table)
+    for k in range(table.shape[2]):
+        out[k] += a * table[j, i, k] + b * table[j, i2, k] + c * table[j2, i, k] + d * table[j2, i2, k]
+
+
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@no_type_check
+def compose(
+    face, barycentric, depth, hair, corner_places, faces, carried, uv, uh, vh, residual, unseen, missed, out,
+    index, features, added,
+):  # fmt: skip
+    """Write the columns `out` [N, 9 + C] of `render._hair_before_body` and what is carried, without the
+    body's colours; how many of the rays show the body.
+
+    hair [N, 5]: see `march`. The rays that show the body are written to index [N], the planes' features there
+    to [N, channel] and the residual to `added` [N, 3].
+    """
+    count = 0
+    for n in range(face.shape[0]):
+        f, covered = face[n], hair[n, 3]
+        rest = ONE - covered if f >= 0 else np.float32(0)
+        alpha = covered + rest
+        distance = hair[n, 4] + rest * depth[n] if f >= 0 else hair[n, 4]
+        for k in range(out.shape[1]):
+            out[n, k] = 0
+        for k in range(3):
+            out[n, k] = hair[n, k]
+        out[n, 3], out[n, 8] = alpha, covered
+        if alpha > missed:
+            out[n, 4] = distance / alpha
+        if f < 0:
+            continue
+        for c in range(3):
+            share = barycentric[n, c]
+            for k in range(3):
+                out[n, 5 + k] += share * corner_places[f, c, k]
+            for k in range(carried.shape[1]):
+                out[n, 9 + k] += share * carried[faces[f, c], k]
+        if rest > unseen:
+            index[count] = n
+            for k in range(features.shape[1]):
+                features[count, k] = 0
+            for k in range(3):
+                added[count, k] = 0
+            u, v, h = np.float64(out[n, 5]), np.float64(out[n, 6]), np.float64(out[n, 7])
+            _add(uv, wrapped_u(u, uv.shape[1]), v, features[count])
+            _add(uh, wrapped_u(u, uh.shape[1]), h, features[count])
+            _add(vh, v, h, features[count])
+            _add(residual, wrapped_u(u, residual.shape[1]), v, added[count])
+            count += 1
+    return count
+
+
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@no_type_check
+def colour(index, features, added, network, out):
+    """Add the body's colours of some rays [S] to `out` [N, 9 + C]: decoder with its network's outputs."""
+    for s in range(network.shape[0]):
+        n = index[s]
+        rest = out[n, 3] - out[n, 8]
+        for k in range(3):
+            out[n, k] += rest * logistic(features[s, k] + network[s, k] + added[s, k])
