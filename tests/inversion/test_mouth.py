@@ -38,7 +38,7 @@ def test_the_guess_is_the_generators_colour_times_the_light(
     drawn = generator.decode(planes, guess.points[None]).body_rgb[0]
     wanted = torch.sigmoid(guess.target)
     assert wanted.max() < drawn.max()
-    assert wanted.min() < 2 * DARKEST * drawn.mean()
+    assert wanted.min() < 2 * DARKEST["mouth"] * drawn.mean()
 
 
 def test_an_inverted_person_has_a_dark_mouth(
