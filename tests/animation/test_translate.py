@@ -113,7 +113,7 @@ def test_a_full_pucker_reaches_as_far_as_peoples_and_a_little_one_stays() -> Non
     driven = retarget(still_head(shown), R_camera_head_source=np.eye(3), expression_source=np.zeros(52))
     sent = Translation(driven, driven.expression, response, np.zeros(52, bool)).sent()
     assert 1.5 < sent[0, pucker] <= HIGHEST[pucker]
-    assert 0.3 < sent[1, pucker] < 0.4
+    assert 0.28 < sent[1, pucker] < 0.4
 
 
 def test_pursed_lips_are_open_as_far_as_the_drivers_own() -> None:

@@ -10,13 +10,14 @@ from mien.inversion.evidence import (
     PhotoEvidence,
     hair_coloured,
     hair_share,
+    polygon_mask,
     region_camera,
     region_of_interest,
     worn_below,
 )
 from mien.morphable.crop import CropRegion
 from mien.morphable.fit import FaceFit
-from mien.morphable.landmarks import BROW_LEFT, BROW_RIGHT
+from mien.morphable.landmarks import BROW_LEFT, BROW_RIGHT, LIPS_INNER, LIPS_OUTER
 from mien.morphable.model import CHIN_LANDMARK, PARTS, MorphableModel
 from mien.morphable.raster import RayScene
 from mien.training.procedural.semantics import Semantic
@@ -123,20 +124,32 @@ def test_lips_are_not_taken_for_teeth(model: MorphableModel) -> None:
     assert trusted[1] == 0
 
 
+def flat_face(rgb: np.ndarray) -> np.ndarray:
+    """A picture of one reddish colour all over."""
+    return np.full_like(rgb, (180, 130, 110))
+
+
 def test_teeth_are_not_painted_on_lips(portrait: Portrait, model: MorphableModel) -> None:
     """Light and pale pixels on the fitted lips are teeth beside them; pale pixels on the cheek are skin."""
-    before = portrait.evidence(model)
-    x0, y0, x1, y1 = before.box_px
-    lip, cheek = (portrait.fit.landmarks_px[k].round().int().tolist() for k in (17, 50))
-    rgb = portrait.rgb.copy()
-    for x, y in (lip, cheek):
-        rgb[y - 3 : y, x - 2 : x + 3] = 235
-    after = replace(portrait, rgb=rgb).evidence(model)
-    for (x, y), painted in ((lip, False), (cheek, True)):
-        area = slice(y - 2 - y0, y - 1 - y0), slice(x - 1 - x0, x + 2 - x0)
-        was, now = (e.colour_weight.view(y1 - y0, x1 - x0)[area] for e in (before, after))
-        assert (was > 0.3).all()
-        assert ((now > 0) == painted).all()
+    plain = flat_face(portrait.rgb)
+    outside, inside = (
+        polygon_mask(plain.shape[:2], portrait.fit.landmarks_px[list(points)].numpy())
+        for points in (LIPS_OUTER, LIPS_INNER)
+    )
+    lips = outside & ~inside
+    x, y = portrait.fit.landmarks_px[50].round().int().tolist()
+    cheek = np.zeros_like(lips)
+    cheek[y - 2 : y + 3, x - 2 : x + 3] = True
+    for area, kept in ((lips, False), (cheek, True)):
+        pale = plain.copy()
+        pale[area] = 235
+        trust = []
+        for rgb in (plain, pale):
+            evidence = replace(portrait, rgb=rgb).evidence(model)
+            x0, y0, x1, y1 = evidence.box_px
+            trust.append(evidence.colour_weight.view(y1 - y0, x1 - x0).numpy()[area[y0:y1, x0:x1]])
+        assert trust[0].sum() > 5
+        assert trust[1].sum() > 0.9 * trust[0].sum() if kept else trust[1].sum() < 0.05 * trust[0].sum()
 
 
 def test_colour_trust_falls_with_the_angle(evidence: PhotoEvidence) -> None:

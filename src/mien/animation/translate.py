@@ -101,7 +101,7 @@ def reaching(shown: Float32[np.ndarray, "frame 52"]) -> Float32[np.ndarray, "fra
     A little pucker stays as it is: a tracker sees one in full lips at rest.
     """
     result = shown.copy()
-    result[:, PUCKER] += PUCKER_REACH * np.clip(shown[:, PUCKER], 0.0, 1.0) ** 3
+    result[:, PUCKER] += PUCKER_REACH * np.clip(2 * shown[:, PUCKER] - 1, 0.0, 1.0) ** 2
     return result
 
 
