@@ -21,7 +21,16 @@ from mien.animation.detail import (
     turn_of,
     without_specks,
 )
-from mien.animation.drive import Puppet, crop_canvas, head_motion, photo_canvas, render_moving
+from mien.animation.drive import (
+    STILL_WEIGHT,
+    Puppet,
+    crop_canvas,
+    head_motion,
+    photo_canvas,
+    plain_layer,
+    render_moving,
+)
+from mien.animation.fastlayer import fast_layer
 from mien.animation.plate import nearest_index
 from mien.core.arkit import ARKIT_INDEX
 from mien.core.camera import Camera
@@ -225,3 +234,21 @@ def test_the_sharp_lookup_keeps_pores_and_gives_edges_no_halo() -> None:
         assert (sharp - smooth).abs().max() <= OVERSHOOT + 1e-6
     whole, _ = looked_up(pores, 0.0)
     torch.testing.assert_close(whole, pores[0].permute(1, 2, 0), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("yaw_rad", "jaw"), [(0.0, 0.0), (0.12, 0.5), (0.5, 0.2)])
+def test_the_compiled_layer_agrees_with_the_plain_one(puppet: Puppet, yaw_rad: float, jaw: float) -> None:
+    assert puppet.detail is not None
+    avatar, motion = puppet.avatar, turned(puppet, yaw_rad)
+    expression = avatar.fit.expression.clone()
+    expression[ARKIT_INDEX["jawOpen"]] += jaw
+    head = pose_head(puppet.model, avatar.fit.identity, expression, puppet.carrier, motion)
+    head = replace(head, carried=puppet.detail.carried)
+    camera = crop_canvas(avatar, 96).camera
+    out = render(puppet.generator, puppet.planes, head, camera, 96, 96, shell=puppet.shell, antialias=True)
+    plain = plain_layer(puppet, out, camera, motion, (3, 4))
+    fast = fast_layer(puppet.detail, out, camera, motion, (3, 4), STILL_WEIGHT)
+    assert fast.corner_px == plain.corner_px
+    assert plain.cover.mean() > 0.1
+    np.testing.assert_allclose(fast.rgb, plain.rgb, atol=1e-3)  # a quarter of a grey level
+    np.testing.assert_allclose(fast.cover, plain.cover, atol=1e-3)

@@ -8,8 +8,9 @@ import torch
 
 from mien.core.camera import Camera
 from mien.morphable.model import MorphableModel
+from mien.morphable.pixels import CompiledPixelScene, first_hits
 from mien.morphable.raster import MISS_DEPTH, RayScene, interpolate
-from mien.morphable.zbuffer import CompiledPixelScene, PixelScene, first_hits
+from mien.morphable.zbuffer import PixelScene
 
 HEIGHT, WIDTH = 60, 84
 

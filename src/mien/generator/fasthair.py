@@ -13,7 +13,7 @@ from mien.generator.posed import NECK_STEPS, PosedHead
 from mien.generator.shellmarch import FAR, FAST_ROUNDS, FAST_SAMPLES, INTERVAL, OPAQUE, UNSEEN
 from mien.generator.volume import SIGMA, SOFTNESS
 from mien.morphable.carry import FIXED_POINT_STEPS, HeadMotion
-from mien.morphable.zbuffer import CompiledPixelScene
+from mien.morphable.pixels import CompiledPixelScene
 
 STILL: Final = np.array([0.0] * 10 + [-1e9] + [1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0])
 """A motion, as the kernels take it, that moves nothing."""

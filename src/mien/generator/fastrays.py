@@ -9,11 +9,13 @@ from mien.core.camera import Camera
 from mien.core.compiled import has_numba
 from mien.generator.decoder import BODY_RGB
 from mien.generator.fasthair import march_hair
+from mien.generator.hairtables import HairTables
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
 from mien.generator.posed import HairShell, PosedHead
 from mien.generator.shellmarch import UNSEEN
-from mien.morphable.zbuffer import CompiledPixelScene, first_hits, ray_of_pixel
+from mien.morphable.pixels import CompiledPixelScene, first_hits
+from mien.morphable.zbuffer import ray_of_pixel
 
 MISSED_ALPHA = 1e-3
 
@@ -36,12 +38,7 @@ def fast_rays(
     count = len(keep)
     hair = np.zeros((count, 5), np.float32)
     if shell is not None and shell.tables is not None:
-        faces = torch.from_numpy(shell.shell.faces).long()
-        hull = CompiledPixelScene(shell.posed_vertices(head), faces, camera, height_px, width_px, pixels=keep)
-        directions = _directions(camera, size, keep)
-        hair = march_hair(
-            shell.tables, hull, head, keep, camera.position, directions, torch.from_numpy(body.depth)
-        ).numpy()
+        hair = fast_hair(shell, shell.tables, head, camera, size, keep, torch.from_numpy(body.depth)).numpy()
     carried = np.zeros((len(head.vertices), 0), np.float32) if head.carried is None else head.carried
     out = np.empty((count, 9 + carried.shape[1]), np.float32)
     index, added = np.empty(count, np.int64), np.empty((count, 3), np.float32)
@@ -54,6 +51,16 @@ def fast_rays(
         network = generator.decoder.layers(torch.from_numpy(features[:seen]))[:, BODY_RGB].contiguous()
     colour(index, features, added, network.numpy(), out)
     return torch.from_numpy(out)
+
+
+def fast_hair(
+    shell: HairShell, tables: HairTables, head: PosedHead, camera: Camera, size: tuple[int, int],
+    keep: Int[Tensor, " ray"], depth: Float[Tensor, " ray"],
+) -> Float[Tensor, "ray 5"]:  # fmt: skip
+    """`march_shell` for the rays through some pixels, before the depth of the body."""
+    faces = torch.from_numpy(shell.shell.faces).long()
+    hull = CompiledPixelScene(shell.posed_vertices(head), faces, camera, *size, pixels=keep)
+    return march_hair(tables, hull, head, keep, camera.position, _directions(camera, size, keep), depth)
 
 
 def _directions(camera: Camera, size: tuple[int, int], keep: Int[Tensor, " ray"]) -> Float[Tensor, "ray 3"]:

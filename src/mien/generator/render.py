@@ -15,16 +15,17 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mien.core.camera import Camera
+from mien.core.compiled import has_numba
 from mien.generator.decoder import Decoded
-from mien.generator.fastrays import MISSED_ALPHA, can_be_fast, fast_rays
+from mien.generator.fastrays import MISSED_ALPHA, can_be_fast, fast_hair, fast_rays
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
 from mien.generator.posed import HairShell, PosedHead, make_hair_shell, outer_height, pose_head
 from mien.generator.shellmarch import FAR, UNSEEN, HairTrace, PixelSurfaces, march_shell, trace_hair
 from mien.generator.volume import Field, MarchConfig, march
 from mien.morphable import chart
+from mien.morphable.pixels import first_hits
 from mien.morphable.raster import RayScene, interpolate, interpolate_corners
-from mien.morphable.zbuffer import first_hits
 
 NEAR: Final = 2.1
 EDGE_ALPHA: Final = 0.1
@@ -81,7 +82,8 @@ def render(
     if not antialias:
         return out
     known = None if mask is None else torch.from_numpy(mask)
-    edges = torch.nonzero(edges_of(out, known).flatten())[:, 0]
+    is_edge = fast_edges(image, width_px, mask) if has_numba() else edges_of(out, known).flatten()
+    edges = torch.nonzero(is_edge)[:, 0]
     row, column = torch.div(edges, width_px, rounding_mode="floor"), edges % width_px
     parts = [(2 * row + i) * 2 * width_px + 2 * column + j for i in (0, 1) for j in (0, 1)]
     fine = make((2 * height_px, 2 * width_px), torch.stack(parts, 1).flatten())
@@ -136,6 +138,18 @@ def edges_of(
     return edges
 
 
+def fast_edges(
+    image: Float[Tensor, "pixel column"], width_px: int, mask: np.ndarray | None
+) -> Bool[Tensor, " pixel"]:
+    """`edges_of` in compiled loops."""
+    from mien.generator.kernels.body import find_edges
+
+    known = np.zeros(0, np.bool_) if mask is None else mask.reshape(-1)
+    edges = np.empty(len(image), np.bool_)
+    find_edges(image.numpy(), width_px, known, (EDGE_ALPHA, EDGE_DEPTH, EDGE_CHART), edges)
+    return torch.from_numpy(edges)
+
+
 def _render_rays(
     generator: Generator, planes: Planes, head: PosedHead, camera: Camera, size: tuple[int, int],
     keep: Int[Tensor, " ray"], *, path: Literal["reference", "fast"], shell: HairShell | None,
@@ -159,6 +173,8 @@ def _render_rays(
     if path == "reference":
         config = march_config or MarchConfig()
         hair = _march_all(generator, planes, head, origins, directions, depth, config)
+    elif shell is not None and shell.tables is not None:
+        hair = fast_hair(shell, shell.tables, head, camera, size, keep, depth)
     elif shell is not None:
         surfaces = PixelSurfaces(shell, head, camera, height_px, width_px, keep)
         hair = march_shell(generator, planes, head, origins, directions, depth, surfaces, shell.colours)

@@ -18,8 +18,8 @@ from mien.generator.planes import Planes, sample_shape
 from mien.generator.posed import HairShell, PosedHead, hair_coordinates
 from mien.generator.volume import MISSED, density, quadrature, stratified
 from mien.morphable import chart
+from mien.morphable.pixels import pixel_scene
 from mien.morphable.raster import RayScene
-from mien.morphable.zbuffer import pixel_scene
 
 FAR: Final = 3.3
 INTERVAL: Final = 0.045  # EG3D units behind the shell that are looked at per round

@@ -4,28 +4,23 @@ The ray r (camera axes, z = 1) of a pixel meets a triangle (a, b, c) at r / sum(
 w = (b x c, c x a, a x b) r / det(a, b, c). The shares of w are barycentric coordinates, and w is affine in
 the pixel's column and row (Olano and Greer 1997, Triangle scan conversion using 2D homogeneous coordinates).
 
-`PixelScene` is the plain way, `CompiledPixelScene` the same in compiled loops; `pixel_scene` takes it if it
-can.
+This is the plain way; `mien.morphable.pixels` has the same in compiled loops.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mien.core.camera import Camera
-from mien.core.compiled import has_numba
 from mien.morphable.raster import MISS_DEPTH, Hits
 
 NEAREST: Final = 0.05
 """Triangles with a corner nearer than this to the camera's plane are left out, EG3D units."""
 EDGE_PX: Final = 1e-7
 """Pixels by which a pixel's centre may lie outside of a triangle, so that no ray slips between two."""
-FRAGMENTS: Final = 4
-"""Fragments of a pixel for which there is room at first."""
 NOTHING: Final = 2**63 - 1
 FACE_BITS: Final = 2**32 - 1
 
@@ -187,124 +182,3 @@ def _ray_lengths(pixel_ray: Tensor, height_px: int, width_px: int) -> Float[Tens
     row, column = torch.meshgrid(torch.arange(height_px), torch.arange(width_px), indexing="ij")
     x, y = (m[0] * column + m[1] * row + m[2] for m in pixel_ray[:2])
     return torch.sqrt(x * x + y * y + 1).float().flatten()
-
-
-@dataclass(frozen=True, eq=False)
-class _Sight:
-    """Triangles in a camera's axes and on its pixels, for compiled loops."""
-
-    px: Float[np.ndarray, "vertex 2"]
-    xyz: Float[np.ndarray, "vertex 3"]
-    faces: Int[np.ndarray, "face 3"]
-    pixel_ray: Float[np.ndarray, "3 3"]
-    size: tuple[int, int]
-    """Width and height."""
-    wanted: Bool[np.ndarray, " pixel"]
-    """Empty for all."""
-
-
-def _sight(
-    vertices: Float[Tensor, "vertex 3"], faces: Int[Tensor, "face 3"], camera: Camera, height_px: int,
-    width_px: int, pixels: Int[Tensor, " kept"] | None,
-) -> _Sight:  # fmt: skip
-    pixel_ray = ray_of_pixel(camera, height_px, width_px).numpy()
-    xyz = (vertices.double() - camera.position.double()) @ camera.R_world_camera.double()
-    seen = xyz.numpy()
-    px = ((seen / np.maximum(seen[:, 2:], NEAREST)) @ np.linalg.inv(pixel_ray).T)[:, :2]
-    count, wanted = height_px * width_px, np.zeros(0, np.bool_)
-    if pixels is not None and len(pixels) < count:
-        wanted = np.zeros(count, np.bool_)
-        wanted[pixels.numpy()] = True
-    return _Sight(np.ascontiguousarray(px), seen, faces.numpy(), pixel_ray, (width_px, height_px), wanted)
-
-
-class CompiledPixelScene:
-    """`PixelScene` in compiled loops; needs numba. A pixel's fragments are chained, in no order."""
-
-    def __init__(
-        self,
-        vertices: Float[Tensor, "vertex 3"],
-        faces: Int[Tensor, "face 3"],
-        camera: Camera,
-        height_px: int,
-        width_px: int,
-        *,
-        pixels: Int[Tensor, " kept"] | None = None,
-    ) -> None:
-        from mien.morphable.kernels.scan import scan
-
-        self._sight = s = _sight(vertices, faces, camera, height_px, width_px, pixels)
-        self.newest = np.empty(height_px * width_px, np.int32)
-        """[P] the first of the pixel's chain of fragments; -1 if it has none."""
-        self.away = np.zeros(len(faces), np.bool_)
-        """[F] triangles that are met from behind."""
-        count = room = FRAGMENTS * (len(self.newest) if pixels is None else len(pixels))
-        while count >= room:
-            room = max(count, room) + 1
-            self.before, self.face = np.empty(room, np.int32), np.empty(room, np.int32)
-            self.distance = np.empty(room, np.float32)
-            picture = s.px, s.xyz, s.faces, s.pixel_ray, NEAREST, *s.size, s.wanted, EDGE_PX
-            count = scan(*picture, self.newest, self.away, self.before, self.face, self.distance)
-        self.count: int = count
-        """How many fragments there are: before (the next of the chain), face and distance have more room."""
-
-    def first_hits(self) -> Hits:
-        """First hits of the rays of all pixels."""
-        from mien.morphable.kernels.scan import hits_of
-
-        s, pixels = self._sight, np.arange(len(self.newest))
-        face, depth = self._nearest(pixels, np.full(len(pixels), -np.inf, np.float32))
-        barycentric = np.empty((len(pixels), 3), np.float32)
-        hits_of(
-            pixels, s.size[0], s.xyz, s.faces, s.pixel_ray, NEAREST, face.copy(), face, barycentric, depth
-        )
-        return Hits(face, barycentric, depth)
-
-    def next_surface(
-        self, pixels: Int[Tensor, " active"], start: Float[Tensor, " active"]
-    ) -> tuple[Float[Tensor, " active"], Bool[Tensor, " active"]]:
-        """See `PixelScene.next_surface`."""
-        face, distance = self._nearest(pixels.numpy(), start.numpy())
-        return torch.from_numpy(distance), torch.from_numpy((face >= 0) & self.away[face])
-
-    def _nearest(self, pixels: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        from mien.morphable.kernels.scan import nearest_fragments
-
-        face, distance = np.empty(len(pixels), np.int32), np.full(len(pixels), MISS_DEPTH, np.float32)
-        nearest_fragments(pixels, after, self.newest, self.before, self.face, self.distance, face, distance)
-        return face, distance
-
-
-def pixel_scene(
-    vertices: Float[Tensor, "vertex 3"],
-    faces: Int[Tensor, "face 3"],
-    camera: Camera,
-    height_px: int,
-    width_px: int,
-    *,
-    pixels: Int[Tensor, " kept"] | None = None,
-) -> PixelScene | CompiledPixelScene:
-    """The fastest scene that there is here."""
-    scene = CompiledPixelScene if has_numba() else PixelScene
-    return scene(vertices, faces, camera, height_px, width_px, pixels=pixels)
-
-
-def first_hits(
-    vertices: Float[Tensor, "vertex 3"], faces: Int[Tensor, "face 3"], camera: Camera, height_px: int,
-    width_px: int, pixels: Int[Tensor, " kept"],
-) -> Hits:  # fmt: skip
-    """First hits of the rays of some pixels, which needs no fragments where numba is."""
-    if not has_numba():
-        scene = PixelScene(vertices, faces, camera, height_px, width_px, pixels=pixels)
-        return scene.first_hits().of(pixels.numpy())
-    from mien.morphable.kernels.scan import hits_of, scan_first
-
-    s = _sight(vertices, faces, camera, height_px, width_px, pixels)
-    face_of, inverse_of = np.empty(height_px * width_px, np.int32), np.empty(height_px * width_px, np.float32)
-    scan_first(s.px, s.xyz, s.faces, s.pixel_ray, NEAREST, *s.size, s.wanted, EDGE_PX, face_of, inverse_of)
-    face, barycentric = np.empty(len(pixels), np.int32), np.empty((len(pixels), 3), np.float32)
-    distance = np.full(len(pixels), MISS_DEPTH, np.float32)
-    hits_of(
-        pixels.numpy(), width_px, s.xyz, s.faces, s.pixel_ray, NEAREST, face_of, face, barycentric, distance
-    )
-    return Hits(face, barycentric, distance)

@@ -126,9 +126,13 @@ def _bilinear(image, x, y, out):
     s, t = np.float32(x - i), np.float32(y - j)
     a, b, c, d = (ONE - t) * (ONE - s), (ONE - t) * s, t * (ONE - s), t * s
     if 0 <= i < image.shape[1] - 1 and 0 <= j < image.shape[0] - 1:
-        one, two, three, four = image[j, i], image[j, i + 1], image[j + 1, i], image[j + 1, i + 1]
         for k in range(16):
-            out[k] = a * one[k] + b * two[k] + c * three[k] + d * four[k]
+            out[k] = (
+                a * image[j, i, k]
+                + b * image[j, i + 1, k]
+                + c * image[j + 1, i, k]
+                + d * image[j + 1, i + 1, k]
+            )
         return
     for k in range(16):
         out[k] = 0
@@ -148,9 +152,9 @@ def _bicubic(image, x, y, across, down, out):
     _cubic(np.float32(y - j), down)
     for row in range(max(j - 1, 0), min(j + 3, image.shape[0])):
         for column in range(max(i - 1, 0), min(i + 3, image.shape[1])):
-            part, texel = down[row - j + 1] * across[column - i + 1], image[row, column]
+            part = down[row - j + 1] * across[column - i + 1]
             for k in range(4):
-                out[k] += part * texel[k]
+                out[k] += part * image[row, column, k]
 
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
@@ -172,9 +176,11 @@ def look_up(
             for k in range(4):
                 fine[row, column, k] = person[row, column, k] = 0
             a = alpha[row, column]
-            moved = step if a > COVERED[0] else spread
-            x = min(max(uv_rest[row, column, 0] + moved[row, column, 0], -1.0), 2.0) * image.shape[1] - 0.5
-            y = min(max(uv_rest[row, column, 1] + moved[row, column, 1], -1.0), 2.0) * image.shape[0] - 0.5
+            dx, dy = spread[row, column, 0], spread[row, column, 1]
+            if a > COVERED[0]:
+                dx, dy = step[row, column, 0], step[row, column, 1]
+            x = min(max(uv_rest[row, column, 0] + dx, -1.0), 2.0) * image.shape[1] - 0.5
+            y = min(max(uv_rest[row, column, 1] + dy, -1.0), 2.0) * image.shape[0] - 0.5
             _bilinear(image, x, y, looked)
             rim[row, column] = looked[RIM]
             if not shown[row, column]:

@@ -90,3 +90,36 @@ def colour(index, features, added, network, out):
         rest = out[n, 3] - out[n, 8]
         for k in range(3):
             out[n, k] += rest * logistic(features[s, k] + network[s, k] + added[s, k])
+
+
+@njit(inline="always")
+@no_type_check
+def _differ(image, one, other, limits):
+    a, b = image[one], image[other]
+    if abs(a[3] - b[3]) > limits[0]:
+        return True
+    if abs(a[4] - b[4]) > limits[1] and a[3] > limits[0]:
+        return True
+    if 1 - a[8] <= limits[0] or 1 - b[8] <= limits[0]:
+        return False
+    step = abs(a[5] - b[5])
+    return max(min(step, 2 - step), abs(a[6] - b[6])) > limits[2]  # u wraps
+
+
+@njit(nogil=True, cache=True)
+@no_type_check
+def find_edges(image, width, known, limits, edges):
+    """`render.edges_of`: image [P, 9 + C], known [P] or empty for all, limits of alpha, depth and chart."""
+    edges[:] = False
+    is_limited = known.shape[0] > 0
+    for one in range(image.shape[0]):
+        if is_limited and not known[one]:
+            continue
+        for k in range(2):
+            other = one + (width if k else 1)
+            if other >= image.shape[0] or (k == 0 and other % width == 0):
+                continue
+            if is_limited and not known[other]:
+                continue
+            if _differ(image, one, other, limits):
+                edges[one] = edges[other] = True

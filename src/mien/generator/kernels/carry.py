@@ -108,15 +108,9 @@ def plane_coordinates(x, y, z, displacement, radius, steps):
         i, i2, s = corners_of(wrapped_u(u, displacement.shape[1]), displacement.shape[1])
         j, j2, t = corners_of(v, displacement.shape[0])
         a, b, c, d = (1 - t) * (1 - s), (1 - t) * s, t * (1 - s), t * s
-        one, two, three, four = (
-            displacement[j, i],
-            displacement[j, i2],
-            displacement[j2, i],
-            displacement[j2, i2],
-        )
-        cx = x - (a * one[0] + b * two[0] + c * three[0] + d * four[0])
-        cy = y - (a * one[1] + b * two[1] + c * three[1] + d * four[1])
-        cz = z - (a * one[2] + b * two[2] + c * three[2] + d * four[2])
+        cx = x - _mixed(displacement, j, j2, i, i2, a, b, c, d, 0)
+        cy = y - _mixed(displacement, j, j2, i, i2, a, b, c, d, 1)
+        cz = z - _mixed(displacement, j, j2, i, i2, a, b, c, d, 2)
     u, v, r = capsule(cx, cy, cz)
     i, i2, s = corners_of(wrapped_u(u, radius.shape[1]), radius.shape[1])
     j, j2, t = corners_of(v, radius.shape[0])

@@ -14,6 +14,8 @@ from mien.generator.kernels.carry import HIGHEST, LOWEST, at_rest, plane_coordin
 from mien.generator.kernels.lookup import FADED, ONE, corners, logistic
 from mien.morphable.kernels.scan import next_fragment
 
+ENOUGH: Final = 0.005
+"""What passes at most where the hair is taken as opaque, before an interval ends."""
 TOGETHER: Final = 0.1
 """Samples that follow each other take one colour, that of the last, until they weigh so much."""
 
@@ -65,11 +67,10 @@ def coordinates(x, y, z, grid, is_exact, low, cell, displacement, radius, steps)
     for dk in range(2):
         for dj in range(2):
             side = (t if dk else ONE - t) * (s if dj else ONE - s)
-            one, other = grid[k + dk, j + dj, i], grid[k + dk, j + dj, i + 1]
             first, second = side * (ONE - r), side * r
-            u += first * one[0] + second * other[0]
-            v += first * one[1] + second * other[1]
-            h += first * one[2] + second * other[2]
+            u += first * grid[k + dk, j + dj, i, 0] + second * grid[k + dk, j + dj, i + 1, 0]
+            v += first * grid[k + dk, j + dj, i, 1] + second * grid[k + dk, j + dj, i + 1, 1]
+            h += first * grid[k + dk, j + dj, i, 2] + second * grid[k + dk, j + dj, i + 1, 2]
     return np.float64(u), np.float64(v), np.float64(h)
 
 
@@ -160,10 +161,14 @@ def march(
                     continue
                 full = a * shape[j, i, 1] + b * shape[j, i2, 1] + c * shape[j2, i, 1] + d * shape[j2, i2, 1]
                 weight = passing * (ONE - _passing(gap * full * logistic(under)))
+                if passing - weight <= ENOUGH:
+                    weight = passing
                 passing -= weight
                 distance += weight * (begin + (end - begin) * share)
                 waiting += weight
                 u, v, h, below = us, vs, hs, top - first_depth - height
+                if passing <= 0:
+                    break
                 if waiting > TOGETHER:
                     _colour(u, v, h, below, uv, uh, vh, mixed, waiting, out[n])
                     waiting = 0.0

@@ -1,4 +1,4 @@
-"""Scan conversion of triangles for `zbuffer.CompiledPixelScene`; the formulas are those of `PixelScene`."""
+"""Scan conversion of triangles for `pixels.CompiledPixelScene`; the formulas are those of `PixelScene`."""
 
 # mypy: disable-error-code="no-untyped-def"
 import math
@@ -61,6 +61,31 @@ def _columns_of(w, row, left, right, edge_px):
     return math.ceil(first), math.floor(last), total, slope
 
 
+@njit(nogil=True, cache=True)
+@no_type_check
+def sum_wanted(wanted, sums):
+    """Write how many pixels are wanted above and left of each corner: wanted [h, w], sums [h + 1, w + 1]."""
+    sums[0, :] = 0
+    for row in range(wanted.shape[0]):
+        total = 0
+        sums[row + 1, 0] = 0
+        for column in range(wanted.shape[1]):
+            total += wanted[row, column]
+            sums[row + 1, column + 1] = sums[row, column + 1] + total
+
+
+@njit(inline="always")
+@no_type_check
+def _is_empty(sums, left, right, top, bottom):
+    """Whether no pixel of a box is wanted; its sides are in it."""
+    if left > right or top > bottom:
+        return True
+    if sums.shape[0] == 0:
+        return False
+    inside = sums[bottom + 1, right + 1] - sums[top, right + 1] - sums[bottom + 1, left] + sums[top, left]
+    return inside == 0
+
+
 @njit(nogil=True, cache=True, error_model="numpy")
 @no_type_check
 def scan(
@@ -72,6 +97,7 @@ def scan(
     width,
     height,
     wanted,
+    sums,
     edge_px,
     newest,
     away,
@@ -82,8 +108,8 @@ def scan(
     """Meet the wanted pixels of a picture with all triangles; how many meetings (fragments) there are.
 
     px, xyz: float64 [V, 2] column and row, [V, 3] in camera axes, of the vertices; wanted: bool [P], or empty
-    for all. Fragments are written while there is room: newest [P] is the last one of each pixel (-1: none),
-    before [room] the one before it. away [F] tells which triangles are met from behind.
+    for all; sums: see `sum_wanted`. Fragments are written while there is room: newest [P] is the last one of
+    each pixel (-1: none), before [room] the one before it. away [F]: which triangles are met from behind.
     """
     is_limited = wanted.shape[0] > 0
     room, count = face_of.shape[0], 0
@@ -92,7 +118,7 @@ def scan(
     for f in range(faces.shape[0]):
         one, two, three = faces[f, 0], faces[f, 1], faces[f, 2]
         left, right, top, bottom = _box_of(px[one], px[two], px[three], width, height)
-        if left > right or top > bottom:
+        if _is_empty(sums, left, right, top, bottom):
             continue
         away[f] = _weights_of(xyz[one], xyz[two], xyz[three], pixel_ray, nearest, w)
         if w[0, 2] == 0 and w[1, 2] == 0 and w[2, 2] == 0:
@@ -116,7 +142,7 @@ def scan(
 
 @njit(nogil=True, cache=True, error_model="numpy")
 @no_type_check
-def scan_first(px, xyz, faces, pixel_ray, nearest, width, height, wanted, edge_px, face_of, inverse_of):
+def scan_first(px, xyz, faces, pixel_ray, nearest, width, height, wanted, sums, edge_px, face_of, inverse_of):
     """Of every wanted pixel [P] the nearest triangle (-1: none, of equally near ones the first) and 1 / z."""
     is_limited = wanted.shape[0] > 0
     w = np.empty((3, 3))
@@ -125,7 +151,7 @@ def scan_first(px, xyz, faces, pixel_ray, nearest, width, height, wanted, edge_p
     for f in range(faces.shape[0]):
         one, two, three = faces[f, 0], faces[f, 1], faces[f, 2]
         left, right, top, bottom = _box_of(px[one], px[two], px[three], width, height)
-        if left > right or top > bottom:
+        if _is_empty(sums, left, right, top, bottom):
             continue
         _weights_of(xyz[one], xyz[two], xyz[three], pixel_ray, nearest, w)
         if w[0, 2] == 0 and w[1, 2] == 0 and w[2, 2] == 0:
