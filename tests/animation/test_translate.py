@@ -7,7 +7,16 @@ from tests.animation.test_retarget import make_motion
 from mien.animation.openings import own_gaze, resting_gaze
 from mien.animation.response import ExpressionResponse
 from mien.animation.retarget import Retargeting, retarget
-from mien.animation.translate import ANSWERS, HIGHEST, LIPS_TOGETHER, Translation, conjugate, parted, sealed
+from mien.animation.translate import (
+    ALSO_CLOSES,
+    ANSWERS,
+    HIGHEST,
+    LIPS_TOGETHER,
+    Translation,
+    conjugate,
+    parted,
+    sealed,
+)
 from mien.core.arkit import ARKIT_INDEX
 
 COUNT = 12
@@ -140,5 +149,6 @@ def test_lips_are_shut_where_nothing_of_the_drivers_opens_them() -> None:
     sent = shown.copy()
     sent[:, JAW] += 0.1
     shut = sealed(sent, shown)[:, close]
-    np.testing.assert_allclose(shut[:2], LIPS_TOGETHER + sent[:2, JAW], rtol=1e-5)
+    folded = np.array([0, ALSO_CLOSES * 0.6])
+    np.testing.assert_allclose(shut[:2], LIPS_TOGETHER + sent[:2, JAW] - folded, rtol=1e-5)
     assert (shut[2:4] == 0).all()

@@ -29,6 +29,9 @@ ROLLED: Final = 0.25
 """Of lips rolled in: a tracker sees as much more of an open jaw behind lips that are shut."""
 LIPS_TOGETHER: Final = 0.13
 """mouthClose that shuts the lips of the head model at rest all along."""
+ALSO_CLOSE: Final = ("mouthRollLower", "mouthRollUpper", "mouthShrugLower")
+ALSO_CLOSES: Final = 0.08
+"""mouthClose that each of these is worth."""
 LEAST_OPENING: Final = 0.1
 """jawOpen below which lips need not close over it."""
 WEIGHT: Final = np.select(
@@ -90,18 +93,27 @@ class Translation:
         shown = self.plain.expression
         target = np.clip(self.wanted - bias, 0.0, 1.0)
         sent = self.response.apply(
-            target, near=reaching(shown), anchor=ANCHOR, weight=WEIGHT, answers=ANSWERS, highest=HIGHEST
+            target,
+            near=reaching(shown, self.response),
+            anchor=ANCHOR,
+            weight=WEIGHT,
+            answers=ANSWERS,
+            highest=HIGHEST,
         )
         return np.where(self.kept, shown, sealed(rounded(conjugate(sent, shown), shown), shown))
 
 
-def reaching(shown: Float32[np.ndarray, "frame 52"]) -> Float32[np.ndarray, "frame 52"]:
-    """What is shown, with lips pursed as far as people purse them, see `PUCKER_REACH`.
+def reaching(
+    shown: Float32[np.ndarray, "frame 52"], response: ExpressionResponse
+) -> Float32[np.ndarray, "frame 52"]:
+    """What is shown, with lips pursed as far as people purse them, see `PUCKER_REACH`, where a tracker sees
+    nothing of the avatar's.
 
     A little pucker stays as it is: a tracker sees one in full lips at rest.
     """
+    unseen = 1 - float(np.clip(response.values[PUCKER, -1], 0.0, 1.0))
     result = shown.copy()
-    result[:, PUCKER] += PUCKER_REACH * np.clip(2 * shown[:, PUCKER] - 1, 0.0, 1.0) ** 2
+    result[:, PUCKER] += unseen * PUCKER_REACH * np.clip(2 * shown[:, PUCKER] - 1, 0.0, 1.0) ** 2
     return result
 
 
@@ -150,7 +162,8 @@ def sealed(
     jaw, close = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
     share = np.minimum(shown[:, close] / np.maximum(shown[:, jaw], LEAST_OPENING), 1.0)
     result = sent.copy()
-    shut = (1 - parted(shown)) * (LIPS_TOGETHER + sent[:, jaw])
+    folded = sent[:, [ARKIT_INDEX[name] for name in ALSO_CLOSE]].sum(1)
+    shut = (1 - parted(shown)) * np.maximum(LIPS_TOGETHER + sent[:, jaw] - ALSO_CLOSES * folded, 0)
     result[:, close] = np.maximum.reduce([sent[:, close], share * sent[:, jaw], shut])
     return result
 
