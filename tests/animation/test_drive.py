@@ -216,8 +216,8 @@ def test_a_thousand_frames_later_the_same_pose_is_the_same_frame(puppet: Puppet)
     )  # fmt: skip
     canvas = crop_canvas(puppet.avatar, 96)
     first, middle, last, again = driven_frames(puppet, canvas, driven, [0, 500, 999, 500])
-    off = np.abs(first.astype(int) - last).max(2) > 1  # smoothing comes back to 1e-7 only
-    assert off.sum() <= 3, "more than single rays at edges"
+    apart = np.abs(first.astype(int) - last).max(-1)  # smoothing comes back to 1e-7 only
+    assert (apart > 1).sum() <= 2  # a pixel just at the limit of what is an edge may take one ray or four
     assert np.array_equal(middle, again)
     assert np.abs(first.astype(int) - middle).max() > 20
 

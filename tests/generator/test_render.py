@@ -11,7 +11,7 @@ from mien.core.arkit import ARKIT_INDEX
 from mien.core.camera import Camera
 from mien.core.geometry import axis_angle_to_matrix
 from mien.generator.haircolours import tabulate_hair
-from mien.generator.hairtables import CELL, make_hair_tables
+from mien.generator.hairtables import CELL, make_hair_tables, make_rest_grid
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
 from mien.generator.posed import mouth_retreat, tuck_mouth
@@ -237,6 +237,9 @@ def test_coordinates_are_looked_up_as_they_are_computed(head: StillHead, model: 
     assert tables is not None
     grid, (displacement, radius) = tables.grid, tables.images[:2]
     assert 0.02 < grid.is_exact.mean() < 0.5
+    images = displacement, radius
+    far = make_rest_grid(*images, torch.tensor([[-1e6, 0.0, -0.2], [1e6, 0.1, math.nan]]))
+    assert far.nodes.size < 3 * 170**3  # of no use, but no great size either
     random = np.random.default_rng(0)
     low, high = shell.vertices_head.amin(0).numpy() - 0.1, shell.vertices_head.amax(0).numpy() + 0.1
     points = random.uniform(low, high, (4000, 3))

@@ -17,6 +17,8 @@ CELL: Final = 0.0125
 """EG3D units."""
 MARGIN: Final = 0.06
 """Around the shell: rays are followed a step beyond it."""
+REACH: Final = 1.0
+"""No node is farther from the head frame's origin on any axis, whatever an avatar's file says."""
 TOLERANCE: Final = (3e-3, 2e-3, 2e-3)
 """How far the middle of a cell may be off in u, v and height: at most 0.6, 0.5 and 0.2 mm."""
 
@@ -63,12 +65,14 @@ def make_rest_grid(
     radius: Float32[np.ndarray, "v3 u3 1"],
     points: Float[Tensor, "point 3"],
 ) -> RestGrid:
-    """A grid around points of the head frame."""
+    """A grid around points of the head frame, as far as they are within `REACH`."""
     from mien.generator.kernels.hair import fill_grid
 
-    low = points.amin(0).double().numpy() - MARGIN
-    high = points.amax(0).double().numpy() + MARGIN
-    x, y, z = np.ceil((high - low) / CELL).astype(int) + 1
+    low, high = (
+        np.clip(np.nan_to_num(side.double().numpy()), -REACH, REACH)
+        for side in (points.amin(0) - MARGIN, points.amax(0) + MARGIN)
+    )
+    x, y, z = np.maximum(np.ceil((high - low) / CELL).astype(int), 1) + 1
     nodes, is_exact = np.empty((z, y, x, 3), np.float32), np.empty((z - 1, y - 1, x - 1), np.bool_)
     fill_grid(low, CELL, displacement, radius, FIXED_POINT_STEPS, np.array(TOLERANCE), nodes, is_exact)
     return RestGrid(low, nodes, is_exact)
