@@ -370,8 +370,8 @@ def test_the_mouth_at_rest_is_not_tucked(model: MorphableModel) -> None:
     seen = before[:, 1] > lip + 0.005
     front = seen & (before[:, 0].abs() < 0.02)
     assert torch.equal(vertices[front], before[front])
-    assert (vertices[:, :2] == before[:, :2]).all()
-    assert (vertices[:, 2] <= before[:, 2]).all()
+    assert (vertices[:, [0, 2]] == before[:, [0, 2]]).all()
+    assert (vertices[:, 1] >= before[:, 1]).all()
 
 
 def _farthest_out(model: MorphableModel, vertices: np.ndarray) -> float:

@@ -28,10 +28,8 @@ RETREAT: Final = 0.01
 """EG3D units, 5 mm."""
 RETREAT_FROM: Final = 0.5
 """jawOpen from which on the inside of a smiling mouth goes back."""
-TUCK: Final = 0.03
-"""How far goes back what lies outside of the lips, EG3D units."""
-TUCK_OVER: Final = 0.01
-"""Distance below the lower lip over which it does."""
+TUCK: Final = 0.7
+"""Share of the way to the lip that what lies outside of the lips goes."""
 LOWER_LIP: Final = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 """Landmarks along the lower lip's outer edge, from the head's right to its left."""
 JAW_OPEN: Final = ARKIT_INDEX["jawOpen"]
@@ -88,16 +86,17 @@ def pose_head(
 def tuck_mouth(
     model: MorphableModel, vertices: Float[Tensor, "vertex 3"], expression: Float[Tensor, "52"]
 ) -> None:
-    """Move the mouth's inside back, in place, where it would come through the skin.
+    """Move the mouth's inside, in place, where it would come through the skin.
 
-    What lies below or beside the lower lip cannot be seen through the lips: it goes back by up to `TUCK`.
+    What lies below or beside the lower lip cannot be seen through the lips: it goes up by `TUCK` of how far
+    below it is, out of the chin. Moved back instead, a row of teeth would be seen as a post from the side.
     """
     inner = _mouth_vertices(model)
     lip = model.landmarks(vertices)[list(LOWER_LIP)].numpy()
     x, y = vertices[inner, :2].numpy().T
-    below = np.clip((np.interp(x, lip[:, 0], lip[:, 1]) - y) / TUCK_OVER, 0, 1)
-    back = TUCK * torch.from_numpy(below.astype(np.float32)) + mouth_retreat(expression)
-    vertices[inner, 2] -= back
+    below = np.maximum(np.interp(x, lip[:, 0], lip[:, 1]) - y, 0)
+    vertices[inner, 1] += TUCK * torch.from_numpy(below.astype(np.float32))
+    vertices[inner, 2] -= mouth_retreat(expression)
 
 
 def mouth_retreat(expression: Float[Tensor, "52"]) -> float:

@@ -31,6 +31,8 @@ BEHIND_U: Final = (0.4, 0.52)
 bald forehead is left alone."""
 
 
+CHEEK_MM: Final = (18.0, 28.0)
+"""Along a row from its middle: teeth that photos do not show."""
 TOOTH_OVER_SKIN: Final = torch.tensor([1.0, 1.15, 1.13])
 """Hue of teeth in the light that the skin has: less red."""
 
@@ -124,12 +126,15 @@ def tooth_guess(
     config: HiddenConfig,
 ) -> Observations:
     """Teeth and gums as the generator has them, shifted so that the less red half, the teeth, has the colour
-    that teeth would have in the photo; only if it shows none."""
+    that teeth would have in the photo; if it shows some, only those behind cheeks."""
     along = [along_row_mm(model, row)[model.faces][..., None] for row in ROWS]
     rows = [row_faces(model, row) for row in ROWS]
     points = torch.cat([face_points(faces, model.canonical_corners) for faces in rows])
-    light = torch.cat([tooth_light(face_points(faces, mm, model.canonical_corners)[:, 0], row)
-                       for faces, mm, row in zip(rows, along, ROWS, strict=True)])  # fmt: skip
+    places = [face_points(faces, mm, model.canonical_corners)[:, 0]
+              for faces, mm in zip(rows, along, strict=True)]  # fmt: skip
+    light = torch.cat([tooth_light(mm, row) for mm, row in zip(places, ROWS, strict=True)])
+    low_mm, high_mm = CHEEK_MM
+    aside = ((torch.cat(places).abs() - low_mm) / (high_mm - low_mm)).clamp(0, 1)
     low, high = points.amin(0)[:2], points.amax(0)[:2]
     there = ((seen.points[:, :2] > low) & (seen.points[:, :2] < high)).all(1)
     shown = float((seen.weight * there).sum()) > config.least_teeth
@@ -138,7 +143,8 @@ def tooth_guess(
     drawn, pale = logit(colour), red <= red.median()
     target = drawn + logit(tooth_colour(evidence, config.tooth_over_skin)) - drawn[pale].mean(0)
     target = logit(target.sigmoid() * light[:, None])
-    return Observations(points, BODY_RGB, target, torch.full((len(points),), 0.0 if shown else config.teeth))
+    weight = config.teeth * (aside if shown else torch.ones(len(points)))
+    return Observations(points, BODY_RGB, target, weight)
 
 
 def tooth_colour(evidence: PhotoEvidence, over_skin: float) -> Float[Tensor, "3"]:

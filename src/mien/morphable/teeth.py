@@ -22,7 +22,7 @@ GAP_MM: Final = 0.8
 """From a tooth's side inwards: over that it darkens."""
 GAP_DEPTH: Final = 0.3
 """Share of light that is lost between two teeth."""
-FAR_MM: Final = 34.0
+FAR_MM: Final = 24.0
 """Along the row, from the middle: there half of the light is lost."""
 
 
@@ -67,7 +67,7 @@ def tooth_light(along_mm: Float[Tensor, " n"], part: str) -> Float[Tensor, " n"]
     tooth = (torch.searchsorted(edges, side, right=True) - 1).clamp(0, len(edges) - 2)
     inwards = torch.minimum(side - edges[tooth], edges[tooth + 1] - side).clamp(min=0)
     between = (1 - inwards / GAP_MM).clamp(0, 1)
-    return (1 - GAP_DEPTH * between) / (1 + (side / FAR_MM) ** 2)
+    return (1 - GAP_DEPTH * between) / (1 + (side / FAR_MM) ** 4)
 
 
 def row_faces(model: MorphableModel, part: str) -> Tensor:
