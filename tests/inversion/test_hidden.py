@@ -16,7 +16,6 @@ from mien.inversion.hidden import (
     HiddenConfig,
     Observations,
     dye_scalp,
-    face_points,
     hidden_hair,
     join,
     logit,
@@ -24,13 +23,13 @@ from mien.inversion.hidden import (
     scalp_guess,
     tooth_colour,
     tooth_guess,
+    tooth_points,
 )
 from mien.morphable import chart
 from mien.morphable.carry import chart_grid
 from mien.morphable.model import MorphableModel
 from mien.morphable.raster import MISS_DEPTH
 from mien.morphable.regions import on_scalp
-from mien.morphable.teeth import ROWS, along_row_mm, row_faces
 
 CONFIG = HiddenConfig()
 
@@ -101,13 +100,7 @@ def test_teeth_are_guessed_unless_they_are_seen(
         mouthLowerDownLeft=0.7, mouthLowerDownRight=0.7, jawOpen=0.1,
     )  # fmt: skip
     weights = []
-    along = [
-        face_points(
-            row_faces(model, row), along_row_mm(model, row)[model.faces][..., None], model.canonical_corners
-        )
-        for row in ROWS
-    ]
-    front = torch.cat(along)[:, 0].abs() < 15
+    front = tooth_points(model)[1].abs() < 15
     for one in (portrait, smiling):
         evidence = one.evidence(model)
         planes = generator.planes(generator.mapping.w_avg[None], torch.zeros(1, 52))

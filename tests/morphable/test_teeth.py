@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from mien.morphable.model import MorphableModel
-from mien.morphable.teeth import GAP_DEPTH, ROWS, WIDTHS_MM, along_row_mm, arch_mm, row_faces, tooth_light
+from mien.morphable.teeth import GAP_DEPTH, ROWS, WIDTHS_MM, along_row_mm, arch_mm, tooth_light
 
 
 @pytest.mark.parametrize("row", ROWS)
 def test_a_row_runs_from_the_right_to_the_left(model: MorphableModel, row: str) -> None:
-    vertices = torch.unique(model.faces[row_faces(model, row)])
+    vertices = model.part_vertices(row)
     along = along_row_mm(model, row)[vertices]
     x = model.mean[vertices, 0]
     front = x.abs() > 0.005

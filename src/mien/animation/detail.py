@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from mien.animation.plate import COVERED, nearest_index, shown_weight, smoothstep
 from mien.core.camera import Camera
+from mien.generator.planes import channels_last
 from mien.generator.render import PosedHead, RenderOutput
 from mien.morphable.carry import HeadMotion
 from mien.morphable.chart import AXIS_Z, V_BODY
@@ -81,8 +82,7 @@ class PhotoDetail:
     @cached_property
     def tables(self) -> tuple[Float32[np.ndarray, "_ _ 16"], ...]:
         """The lookup images with channels last and two empty channels, for compiled loops."""
-        padded = (F.pad(level[0].permute(1, 2, 0), (0, 2)) for level in self.levels)
-        return tuple(np.ascontiguousarray(level.numpy()) for level in padded)
+        return tuple(channels_last(F.pad(level, (0, 0, 0, 0, 0, 2))) for level in self.levels)
 
 
 @dataclass(frozen=True, eq=False)

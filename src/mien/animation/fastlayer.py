@@ -7,7 +7,6 @@ from typing import Final
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Int
 
 from mien.animation.detail import (
     BESIDE_BLUR_PX,
@@ -19,7 +18,7 @@ from mien.animation.detail import (
     without_specks,
 )
 from mien.animation.layer import Layer
-from mien.animation.plate import COVERED, smoothstep
+from mien.animation.plate import COVERED, flat_nearest, smoothstep
 from mien.core.camera import Camera
 from mien.generator.fasthair import motion_numbers
 from mien.generator.posed import NECK_STEPS
@@ -70,14 +69,3 @@ def fast_layer(
     card = 1 - float(smoothstep(turn_deg, *CARD_DEG))
     lay_over(out.rgb.numpy(), alpha, share, weight, fine, person, beside, outline, card, rgb, cover)
     return Layer(corner_px, rgb, cover)
-
-
-def flat_nearest(mask: np.ndarray) -> Int[np.ndarray, "height width"]:
-    """`plate.nearest_index` as one number: row times width plus column."""
-    if mask.all() or not mask.any():
-        return np.arange(mask.size).reshape(mask.shape)
-    empty = (~mask).astype(np.uint8)
-    label = cv2.distanceTransformWithLabels(empty, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)[1]
-    place = np.zeros(label.max() + 1, np.int64)
-    place[label[mask]] = np.flatnonzero(mask)
-    return place[label]

@@ -5,7 +5,7 @@ from typing import Final
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, UInt8
+from jaxtyping import Bool, Float, Float32, Int, UInt8
 from torch import Tensor
 
 from mien.generator.model import Generator
@@ -50,15 +50,19 @@ def filled_depth(out: RenderOutput) -> Float[Tensor, "height width"]:
 
 def nearest_index(valid: Bool[Tensor, "height width"]) -> tuple[Tensor, Tensor]:
     """Row and column of the nearest valid pixel of every pixel; the pixel itself if none is valid."""
-    mask = valid.numpy()
-    if mask.all() or not mask.any():
-        mask = np.ones_like(mask)
-    empty = (~mask).astype(np.uint8)
+    flat = torch.from_numpy(flat_nearest(valid.numpy()))
+    return flat // valid.shape[1], flat % valid.shape[1]
+
+
+def flat_nearest(valid: Bool[np.ndarray, "height width"]) -> Int[np.ndarray, "height width"]:
+    """`nearest_index` as one number: row times width plus column."""
+    if valid.all() or not valid.any():
+        return np.arange(valid.size).reshape(valid.shape)
+    empty = (~valid).astype(np.uint8)
     label = cv2.distanceTransformWithLabels(empty, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)[1]
     place = np.zeros(label.max() + 1, np.int64)
-    place[label[mask]] = np.flatnonzero(mask)
-    flat = torch.from_numpy(place[label])
-    return flat // mask.shape[1], flat % mask.shape[1]
+    place[label[valid]] = np.flatnonzero(valid)
+    return place[label]
 
 
 def smoothstep(x: Float[Tensor, "*batch"], low: float, high: float) -> Float[Tensor, "*batch"]:

@@ -1,5 +1,7 @@
 """Rays of a picture in compiled loops, for planes on the CPU; plainly: `render._render_rays`."""
 
+from typing import Final
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -17,7 +19,7 @@ from mien.generator.shellmarch import UNSEEN
 from mien.morphable.pixels import CompiledPixelScene, first_hits
 from mien.morphable.zbuffer import ray_of_pixel
 
-MISSED_ALPHA = 1e-3
+MISSED_ALPHA: Final = 1e-3
 
 
 def can_be_fast(planes: Planes, shell: HairShell | None) -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mien.core.compiled import has_numba
 from mien.generator.haircolours import HairColours
-from mien.generator.planes import Planes, wrap
+from mien.generator.planes import Planes, channels_last, wrap
 from mien.morphable.carry import FIXED_POINT_STEPS, Carrier
 
 CELL: Final = 0.0125
@@ -54,7 +54,7 @@ def make_hair_tables(
     carried = (wrap(carrier.displacement[None]), wrap(carrier.model.body_radius[None, None].float()))
     shape = wrap(torch.cat([planes.hair_height, density], 1))
     displacement, radius, *rest = (
-        _channels_last(image) for image in (*carried, shape, _aligned(colours.uv), colours.uh, colours.vh)
+        channels_last(image) for image in (*carried, shape, _aligned(colours.uv), colours.uh, colours.vh)
     )
     grid = make_rest_grid(displacement, radius, shell_head)
     return HairTables(grid, (displacement, radius, *rest))
@@ -76,10 +76,6 @@ def make_rest_grid(
     nodes, is_exact = np.empty((z, y, x, 3), np.float32), np.empty((z - 1, y - 1, x - 1), np.bool_)
     fill_grid(low, CELL, displacement, radius, FIXED_POINT_STEPS, np.array(TOLERANCE), nodes, is_exact)
     return RestGrid(low, nodes, is_exact)
-
-
-def _channels_last(image: Float[Tensor, "1 channel v u"]) -> Float[np.ndarray, "v u channel"]:
-    return np.ascontiguousarray(image[0].permute(1, 2, 0).float().cpu().numpy())
 
 
 def _aligned(uv: Float[Tensor, "1 9 v u"]) -> Float[Tensor, "1 8 v u"]:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -56,11 +56,17 @@ class Planes:
         residual = (
             wrap(torch.zeros(1, 3, 1, 1)) if self.wrapped_residual is None else self.wrapped_residual[:, :3]
         )
-        one, two, three, four = (
-            np.ascontiguousarray(image[0].detach().permute(1, 2, 0).float().numpy())
-            for image in (self.wrapped_uv, self.wrapped_uh, self.vh, residual)
+        return (
+            channels_last(self.wrapped_uv),
+            channels_last(self.wrapped_uh),
+            channels_last(self.vh),
+            channels_last(residual),
         )
-        return one, two, three, four
+
+
+def channels_last(image: Float[Tensor, "1 channel v u"]) -> Float32[np.ndarray, "v u channel"]:
+    """An image as compiled loops look it up."""
+    return np.ascontiguousarray(image[0].detach().permute(1, 2, 0).float().cpu().numpy())
 
 
 def resize(plane: Float[Tensor, "batch channel v u"], size: int) -> Float[Tensor, "batch channel v2 u2"]:

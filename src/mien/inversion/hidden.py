@@ -20,7 +20,7 @@ from mien.morphable import chart
 from mien.morphable.carry import chart_grid
 from mien.morphable.model import MorphableModel
 from mien.morphable.regions import Region, region_faces
-from mien.morphable.teeth import ROWS, along_row_mm, row_faces, tooth_light
+from mien.morphable.teeth import ROWS, along_row_mm, tooth_light
 
 POINTS: Final = 8
 """Along the side of a triangle, so that about every texel of it gets one."""
@@ -29,8 +29,6 @@ DYE_SIZE: Final = 128
 BEHIND_U: Final = (0.4, 0.52)
 """Columns of the chart, on each side, between which the scalp's dye begins: 50 to 75 degrees of azimuth. A
 bald forehead is left alone."""
-
-
 CHEEK_MM: Final = (18.0, 28.0)
 """Along a row from its middle: teeth that photos do not show."""
 TOOTH_OVER_SKIN: Final = torch.tensor([1.0, 1.15, 1.13])
@@ -127,14 +125,9 @@ def tooth_guess(
 ) -> Observations:
     """Teeth and gums as the generator has them, shifted so that the less red half, the teeth, has the colour
     that teeth would have in the photo; if it shows some, only those behind cheeks."""
-    along = [along_row_mm(model, row)[model.faces][..., None] for row in ROWS]
-    rows = [row_faces(model, row) for row in ROWS]
-    points = torch.cat([face_points(faces, model.canonical_corners) for faces in rows])
-    places = [face_points(faces, mm, model.canonical_corners)[:, 0]
-              for faces, mm in zip(rows, along, strict=True)]  # fmt: skip
-    light = torch.cat([tooth_light(mm, row) for mm, row in zip(places, ROWS, strict=True)])
+    points, along_mm, light = tooth_points(model)
     low_mm, high_mm = CHEEK_MM
-    aside = ((torch.cat(places).abs() - low_mm) / (high_mm - low_mm)).clamp(0, 1)
+    aside = ((along_mm.abs() - low_mm) / (high_mm - low_mm)).clamp(0, 1)
     low, high = points.amin(0)[:2], points.amax(0)[:2]
     there = ((seen.points[:, :2] > low) & (seen.points[:, :2] < high)).all(1)
     shown = float((seen.weight * there).sum()) > config.least_teeth
@@ -145,6 +138,20 @@ def tooth_guess(
     target = logit(target.sigmoid() * light[:, None])
     weight = config.teeth * (aside if shown else torch.ones(len(points)))
     return Observations(points, BODY_RGB, target, weight)
+
+
+def tooth_points(
+    model: MorphableModel,
+) -> tuple[Float[Tensor, "point 3"], Float[Tensor, " point"], Float[Tensor, " point"]]:
+    """Plane coordinates all over both rows of teeth, their way along the row from its middle in mm, and the
+    share of light there."""
+    points, along, light = [], [], []
+    for row in ROWS:
+        faces, mm = model.part_faces(row), along_row_mm(model, row)[model.faces][..., None]
+        points.append(face_points(faces, model.canonical_corners))
+        along.append(face_points(faces, mm, model.canonical_corners)[:, 0])
+        light.append(tooth_light(along[-1], row))
+    return torch.cat(points), torch.cat(along), torch.cat(light)
 
 
 def tooth_colour(evidence: PhotoEvidence, over_skin: float) -> Float[Tensor, "3"]:

@@ -14,7 +14,7 @@ from mien.generator.decoder import BODY_RGB
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
 from mien.inversion.hidden import Observations, face_points, logit
-from mien.morphable.model import PARTS, MorphableModel
+from mien.morphable.model import MorphableModel
 from mien.morphable.raster import RayScene
 
 OPEN: Final = 0.6
@@ -35,14 +35,12 @@ def mouth_guess(generator: Generator, planes: Planes, model: MorphableModel, wei
     comes in through the open lips. Planes of one head."""
     points, targets = [], []
     for part in ("tongue", "mouth"):
-        faces = model.part_of_face == PARTS.index(part)
+        faces = model.part_faces(part)
         here = face_points(faces, model.canonical_corners)
         light = face_points(faces, openness(model)[model.faces][..., None], model.canonical_corners)
         colour = generator.decode(planes, here[None]).body_rgb[0].mean(0)
         points.append(here)
-        targets.append(
-            logit(colour * torch.lerp(torch.tensor(DARKEST[part]), torch.tensor(BRIGHTEST), light**SCATTER))
-        )
+        targets.append(logit(colour * (DARKEST[part] + (BRIGHTEST - DARKEST[part]) * light**SCATTER)))
     all_points = torch.cat(points)
     return Observations(all_points, BODY_RGB, torch.cat(targets), torch.full((len(all_points),), weight))
 

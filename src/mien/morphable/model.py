@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mien.core.arkit import ARKIT_NAMES
@@ -68,7 +68,11 @@ class MorphableModel:
 
     def part_vertices(self, part: str) -> Tensor:
         """Vertex indices of a part named in `PARTS`."""
-        return torch.unique(self.faces[self.part_of_face == PARTS.index(part)])
+        return torch.unique(self.faces[self.part_faces(part)])
+
+    def part_faces(self, *parts: str) -> Bool[Tensor, " face"]:
+        """Which triangles are of the parts named in `PARTS`."""
+        return torch.isin(self.part_of_face, torch.tensor([PARTS.index(part) for part in parts]))
 
     def vertices(
         self, identity: Float[Tensor, "*batch component"], expression: Float[Tensor, "*batch 52"]

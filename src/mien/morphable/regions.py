@@ -18,10 +18,10 @@ from mien.morphable.landmarks import (
     LIPS_INNER,
     LIPS_OUTER,
 )
-from mien.morphable.model import PARTS, MorphableModel
+from mien.morphable.model import MorphableModel
 
-Region = Literal["lips", "eyes", "brows", "scalp", "ears", "teeth", "mouth"]
-REGIONS: Final[tuple[Region, ...]] = ("lips", "eyes", "brows", "scalp", "ears", "teeth", "mouth")
+Region = Literal["lips", "eyes", "brows", "scalp", "ears", "mouth"]
+REGIONS: Final[tuple[Region, ...]] = ("lips", "eyes", "brows", "scalp", "ears", "mouth")
 
 HAIRLINE: Final = (
     (0.0, 0.125), (40.0, 0.115), (60.0, 0.07), (80.0, 0.045), (112.0, 0.03), (130.0, -0.13), (180.0, -0.16),
@@ -36,24 +36,21 @@ EAR_BEYOND: Final = 0.008
 @lru_cache(maxsize=2)
 def region_faces(model: MorphableModel) -> dict[Region, Bool[Tensor, " face"]]:
     """The triangles of every region, on the template head. Regions do not overlap; skin is in none."""
-    part = model.part_of_face
-    body = part == PARTS.index("body")
+    body = model.part_faces("body")
     uv = model.canonical_corners[..., :2].mean(1)
-    eyes = (part == PARTS.index("eye_left")) | (part == PARTS.index("eye_right"))
+    eyes = model.part_faces("eye_left", "eye_right")
     for lids in (EYELIDS_LEFT, EYELIDS_RIGHT):
         eyes |= body & inside_polygon(uv, landmark_uv(model, lids))
-    mouth = (part == PARTS.index("tongue")) | (part == PARTS.index("mouth"))
+    mouth = model.part_faces("tongue", "mouth")
     mouth |= body & inside_polygon(uv, landmark_uv(model, LIPS_INNER))
     lips = body & inside_polygon(uv, landmark_uv(model, LIPS_OUTER)) & ~mouth
     brows = torch.zeros_like(body)
     for brow in (BROW_LEFT, BROW_RIGHT):
         brows |= body & inside_polygon(uv, landmark_uv(model, brow))
-    teeth = (part == PARTS.index("teeth_upper")) | (part == PARTS.index("teeth_lower"))
     ears = body & _ears(model)
     scalp = body & on_scalp(uv) & ~ears
     return {
-        "lips": lips, "eyes": eyes, "brows": brows & ~eyes, "scalp": scalp, "ears": ears, "teeth": teeth,
-        "mouth": mouth,
+        "lips": lips, "eyes": eyes, "brows": brows & ~eyes, "scalp": scalp, "ears": ears, "mouth": mouth,
     }  # fmt: skip
 
 

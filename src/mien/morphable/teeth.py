@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mien.morphable.model import PARTS, MorphableModel
+from mien.morphable.model import MorphableModel
 
 MM: Final = 0.0019
 """A millimetre in EG3D units."""
@@ -32,8 +32,7 @@ def arch_mm(model: MorphableModel, part: str) -> tuple[np.ndarray, np.ndarray, f
     height of the island in mm."""
     v = model.mean[model.part_vertices(part)].numpy()
     low = v[:, 2].min()
-    angle = np.arctan2(v[:, 0], v[:, 2] - low + 0.01)
-    unit = 2 * (angle - angle.min()) / (angle.max() - angle.min()) - 1
+    unit = _around(v)
     bins = np.linspace(-1, 1, 17)
     outer = []
     for x in bins:
@@ -51,11 +50,9 @@ def along_row_mm(model: MorphableModel, part: str) -> Float[Tensor, " vertex"]:
     """Arc length from the middle along a row of teeth, to the head's left, of all vertices; 0 for those that
     are not of the row."""
     own = model.part_vertices(part)
-    v = model.mean[own].numpy()
-    angle = np.arctan2(v[:, 0], v[:, 2] - v[:, 2].min() + 0.01)
     bins, length, _ = arch_mm(model, part)
     result = torch.zeros(len(model.mean))
-    unit = 2 * (angle - angle.min()) / (angle.max() - angle.min()) - 1
+    unit = _around(model.mean[own].numpy())
     result[own] = torch.from_numpy(np.interp(unit, bins, length)).float()
     return result
 
@@ -70,6 +67,7 @@ def tooth_light(along_mm: Float[Tensor, " n"], part: str) -> Float[Tensor, " n"]
     return (1 - GAP_DEPTH * between) / (1 + (side / FAR_MM) ** 4)
 
 
-def row_faces(model: MorphableModel, part: str) -> Tensor:
-    """Bool [F]: triangles of a row."""
-    return model.part_of_face == PARTS.index(part)
+def _around(v: np.ndarray) -> np.ndarray:
+    """Azimuth of a row's vertices [N, 3] about an axis at its back, as island x in [-1, 1]."""
+    angle = np.arctan2(v[:, 0], v[:, 2] - v[:, 2].min() + 0.01)
+    return np.asarray(2 * (angle - angle.min()) / (angle.max() - angle.min()) - 1)

@@ -21,10 +21,9 @@ from mien.animation.detail import (
     TRUST,
 )  # fmt: skip
 from mien.animation.plate import COVERED, UNKNOWN, WIDE
-from mien.generator.kernels.carry import at_rest
+from mien.generator.kernels.carry import at_rest, neck_weight
 from mien.generator.kernels.lookup import ONE
 from mien.morphable.chart import AXIS_Z, V_BODY
-from mien.morphable.model import NECK_LENGTH
 
 ISLANDS: Final = V_BODY[0]
 STEEPNESS: Final = np.float32(-0.75)
@@ -63,8 +62,7 @@ def find_places(
             x, y, z = at_rest(
                 origin[0] + x * far, origin[1] + y * far, origin[2] + z * far, motion, neck_steps
             )
-            t = min(max((y - (chin - NECK_LENGTH)) / NECK_LENGTH, 0.0), 1.0)
-            weight = t * t * t * (t * (6 * t - 15) + 10)
+            weight = neck_weight(y, chin)
             beside = z - AXIS_Z
             wide = smooth(math.sqrt(x * x + beside * beside), WIDE)
             weight *= 1 - wide * (1 - smooth(weight, (0.5, 0.9)))

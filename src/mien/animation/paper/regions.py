@@ -5,11 +5,10 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-import torch
 from jaxtyping import Bool
 
 from mien.morphable.landmarks import FACE_OVAL
-from mien.morphable.model import PARTS, MorphableModel
+from mien.morphable.model import MorphableModel
 from mien.morphable.regions import inside_polygon, landmark_uv, region_faces
 
 INSIDE_PARTS: Final = ("teeth_upper", "teeth_lower", "tongue", "mouth")
@@ -37,12 +36,9 @@ class FaceParts:
 @lru_cache(maxsize=2)
 def face_parts(model: MorphableModel) -> FaceParts:
     """The labels on a head model."""
-    part = model.part_of_face
-    body = part == PARTS.index("body")
-    eyes = (part == PARTS.index("eye_left")) | (part == PARTS.index("eye_right"))
-    inside = torch.zeros_like(body)
-    for name in INSIDE_PARTS:
-        inside |= part == PARTS.index(name)
+    body = model.part_faces("body")
+    eyes = model.part_faces("eye_left", "eye_right")
+    inside = model.part_faces(*INSIDE_PARTS)
     uv = model.canonical_corners[..., :2].mean(1)
     outline = landmark_uv(model, FACE_OVAL)
     low, middle = outline[:, 1].min(), outline[:, 1].median()

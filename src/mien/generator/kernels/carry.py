@@ -52,9 +52,16 @@ def capsule(x, y, z):
 
 @njit(inline="always", fastmath=True)
 @no_type_check
+def neck_weight(y, chin_y):
+    """`model.neck_weight` of one height."""
+    t = min(max((y - (chin_y - NECK_LENGTH)) / NECK_LENGTH, 0.0), 1.0)
+    return t * t * t * (t * (6 * t - 15) + 10)
+
+
+@njit(inline="always", fastmath=True)
+@no_type_check
 def _blended(px, py, pz, y, motion):
-    t = min(max((y - (motion[10] - NECK_LENGTH)) / NECK_LENGTH, 0.0), 1.0)
-    weight = t * t * t * (t * (6 * t - 15) + 10)
+    weight = neck_weight(y, motion[10])
     lx = px - motion[0] - weight * motion[3]
     ly = py - motion[1] - weight * motion[4]
     lz = pz - motion[2] - weight * motion[5]

@@ -28,7 +28,7 @@ from PIL import Image
 
 from mien.morphable.crop import CropRegion
 from mien.morphable.landmarks import FACE_OVAL
-from mien.morphable.model import PARTS, MorphableModel
+from mien.morphable.model import MorphableModel
 
 CROP_PX: Final = 512
 UNITS_PER_METRE: Final = 1.9
@@ -158,7 +158,7 @@ def _inside(index: np.ndarray, size: int) -> np.ndarray:
 
 def _face_centroid(model: MorphableModel) -> Float[np.ndarray, "3"]:
     """Area-weighted centroid of the mean head's skin inside the outline of the face, on the middle plane."""
-    triangles = model.mean.double()[model.faces[model.part_of_face == PARTS.index("body")]]
+    triangles = model.mean.double()[model.faces[model.part_faces("body")]]
     centre = triangles.mean(1).numpy()
     normal = torch.linalg.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]).numpy()
     outline = model.landmarks(model.mean)[list(FACE_OVAL)].numpy()

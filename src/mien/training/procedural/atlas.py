@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from scipy.ndimage import distance_transform_edt
 
-from mien.morphable.model import PARTS, MorphableModel
+from mien.morphable.model import MorphableModel
 
 ATLAS: Final = 1024
 STRIP_SCALE: Final = 2
@@ -130,7 +130,7 @@ def atlas_guide(model: MorphableModel) -> AtlasGuide:
     """Rasterise the template onto the chart; the most hidden faces (sockets, nose) are drawn first."""
     corners = ((model.canonical_corners[..., :2].numpy() + 1) / 2 * ATLAS - 0.5).astype(np.float64)
     sky = model.exposure.numpy()[model.faces_np]
-    body = np.flatnonzero(model.part_of_face.numpy() == PARTS.index("body"))
+    body = np.flatnonzero(model.part_faces("body").numpy())
     order = body[np.argsort(sky[body].mean(1), kind="stable")]
     values = np.concatenate([model.mean.numpy()[model.faces_np], sky[..., None]], -1).astype(np.float32)
     image = np.zeros((ATLAS, ATLAS, 4), np.float32)

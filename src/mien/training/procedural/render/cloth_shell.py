@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from mien.morphable.model import PARTS, MorphableModel
+from mien.morphable.model import MorphableModel
 from mien.training.procedural.factors import ClothesLook
 from mien.training.procedural.render.posed import Surface
 
@@ -17,7 +17,7 @@ STAND: Final = {"crew": 0.2, "v_neck": 0.1, "shirt": 0.7, "turtleneck": 0.6, "ho
 def cloth_faces(model: MorphableModel, look: ClothesLook) -> np.ndarray:
     """Indices of the body's triangles that the shell copies."""
     y = model.mean.numpy()[:, 1]
-    body = model.part_of_face.numpy() == PARTS.index("body")
+    body = model.part_faces("body").numpy()
     return np.flatnonzero(body & (y[model.faces_np] < look.line_y + ABOVE).all(1))
 
 

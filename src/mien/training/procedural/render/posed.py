@@ -71,7 +71,7 @@ def socket_faces(model: MorphableModel) -> np.ndarray:
     for index in model.eyeball_vertices:
         ball = v[index.numpy()]
         near |= np.linalg.norm(v - (ball.max(0) + ball.min(0)) / 2, axis=1) < SOCKET
-    body = model.part_of_face.numpy() == PARTS.index("body")
+    body = model.part_faces("body").numpy()
     return np.asarray(body & (near & (sky < 0.35))[model.faces_np].all(1))
 
 

@@ -10,7 +10,7 @@ from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
 from mien.morphable import chart
-from mien.morphable.model import PARTS, MorphableModel
+from mien.morphable.model import MorphableModel
 from mien.morphable.raster import vertex_normals
 from mien.morphable.regions import region_faces
 from mien.training.procedural.strands.base import Roots
@@ -140,7 +140,7 @@ def _ears(xyz: np.ndarray) -> np.ndarray:
 
 
 def _body(model: MorphableModel) -> np.ndarray:
-    return np.asarray(model.part_of_face.numpy() == PARTS.index("body"))
+    return np.asarray(model.part_faces("body").numpy())
 
 
 def _pool(model: MorphableModel, chosen: np.ndarray, count: int, *, seed: int) -> Pool:
