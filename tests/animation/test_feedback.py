@@ -19,6 +19,8 @@ from mien.animation.translate import Translation
 from mien.core.arkit import ARKIT_INDEX
 
 COUNT = 80
+BLUR = 10
+"""Frames over which corrections are blurred in time."""
 DISTANCE = 2.7
 TILT = rotation_exp(np.array([[0.1, -0.4, 0.05]]))[0]
 
@@ -133,7 +135,7 @@ def test_equal_frames_keep_equal_faces() -> None:
         values[40:] = values[:40]
     translation = Translation(wanted, wanted.expression, ExpressionResponse.identity(), np.zeros(52, bool))
     corrected = correct_motion(translation.motion(), draw, translation=translation)
-    assert np.array_equal(corrected.expression[40:], corrected.expression[:40])
+    assert np.array_equal(corrected.expression[40 + BLUR : 80 - BLUR], corrected.expression[BLUR : 40 - BLUR])
 
 
 def test_frames_without_a_face_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,8 +178,8 @@ def test_equal_frames_stay_equal() -> None:
     for values in (wanted.expression, wanted.R_camera_head, wanted.translation_offset):
         values[40:] = values[:40]
     corrected = correct_motion(wanted, draw)
-    assert np.array_equal(corrected.R_camera_head[40:], corrected.R_camera_head[:40])
-    assert np.array_equal(corrected.translation_offset[40:], corrected.translation_offset[:40])
+    for values in (corrected.R_camera_head, corrected.translation_offset):
+        assert np.array_equal(values[40 + BLUR : 80 - BLUR], values[BLUR : 40 - BLUR])
 
 
 def test_corrections_are_bounded() -> None:

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from mien.animation.motion import Motion, MotionSource
 from mien.animation.rotations import rotation_angle, rotation_exp, rotation_log
-from mien.animation.smoothing import Smoothing, StreamingSmoother, low_pass_share, smooth_motion
+from mien.animation.smoothing import (
+    Smoothing,
+    StreamingSmoother,
+    blurred_in_time,
+    low_pass_share,
+    smooth_motion,
+)
 from mien.core.arkit import ARKIT_INDEX
 from mien.core.errors import InputError
 
@@ -188,3 +194,16 @@ def test_low_pass_share_matches_the_paper() -> None:
     cutoff_hz, step_s = np.array([0.5, 3.0]), 1 / 30
     tau = 1 / (2 * np.pi * cutoff_hz)
     np.testing.assert_allclose(low_pass_share(cutoff_hz, step_s), 1 / (1 + tau / step_s))
+
+
+def test_a_blur_in_time_has_no_lag_and_minds_the_times() -> None:
+    time_s = np.cumsum(np.random.default_rng(0).uniform(0.02, 0.06, COUNT))
+    ramp = 3 * time_s[:, None] + np.array([[1.0, -2.0]])
+    inner = slice(12, -12)
+    np.testing.assert_allclose(blurred_in_time(ramp, time_s, 0.05)[inner], ramp[inner], atol=0.03)
+    noise = np.random.default_rng(1).normal(0, 1, (COUNT, 2))
+    assert blurred_in_time(noise, time_s, 0.1).std() < 0.6 * noise.std()
+    np.testing.assert_allclose(blurred_in_time(noise, time_s * 100, 0.05), noise, atol=1e-12)
+    constant = np.full((COUNT, 2), 0.1)
+    assert np.array_equal(blurred_in_time(constant, time_s, 0.1), constant)
+    assert np.array_equal(blurred_in_time(noise[:1], time_s[:1], 0.1), noise[:1])

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mien.animation.place import place_of_head
 from mien.animation.retarget import DrivenMotion, head_offset
 from mien.animation.rotations import rotation_exp, rotation_log
+from mien.animation.smoothing import blurred_in_time
 from mien.animation.translate import Translation
 from mien.core.arkit import ARKIT_NAMES
 from mien.core.camera import ORBIT_RADIUS
@@ -35,6 +36,9 @@ LIMIT_SHIFT: Final = 0.1
 """No correction is larger."""
 BIAS_LIMIT: Final = 0.4
 """No coefficient's forecast is corrected by more."""
+CALM_S: Final = 0.08
+"""Standard deviation of the blur over time of what turns and shifts are corrected by, seconds: a jaw that
+opens quickly is not to make the head start."""
 LEAST_SEEN: Final = 4
 """Frames with a face that are needed to learn anything."""
 
@@ -141,7 +145,8 @@ def _turned_back(driven: DrivenMotion, seen: Seen, wanted: Array, source_distanc
     amiss = np.concatenate([turns_since_first(seen.R_camera_head), offset], 1) - wanted[seen.frames]
     sent = _changes(driven)
     features = np.concatenate([sent, driven.expression.astype(np.float64) - driven.expression[:1]], 1)
-    correction = explained(features, seen.frames, amiss)
+    correction = blurred_in_time(explained(features, seen.frames, amiss), driven.time_s, CALM_S)
+    correction -= correction[:1]
     turns = sent[:, :3] - soft_norm(correction[:, :3], LIMIT_RAD)
     shifts = sent[:, 3:] - soft_norm(correction[:, 3:], LIMIT_SHIFT)
     R = rotation_exp(turns) @ driven.R_camera_head[0].astype(np.float64)

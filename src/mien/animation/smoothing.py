@@ -9,6 +9,7 @@ forwards and backwards with the same cutoffs. Live input goes through `Streaming
 Rotations are filtered in the tangent space at the current estimate, so the result is always a rotation.
 """
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -22,6 +23,7 @@ from mien.core.errors import InputError
 Array = NDArray[np.float64]
 
 MIRRORED_FRAMES = 16
+REACH_SIGMAS = 3
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,22 @@ def smooth_vectors(values: NDArray[np.floating], time_s: Array, one_euro: OneEur
     speed = _held_speed(np.diff(padded, axis=0) / steps_s[:, None], steps_s, one_euro)
     share = low_pass_share(one_euro.cutoff_hz(speed, strength), _per_sample(steps_s)[:, None])
     return _unmirror(_both_ways(padded, share), len(values))
+
+
+def blurred_in_time(values: NDArray[np.floating], time_s: Array, sigma_s: float) -> Array:
+    """Gaussian mean over time of `values` [T, C]: zero lag, any steps of time. Constant values, and those at
+    frames further apart than three `sigma_s`, stay as they are."""
+    values = np.asarray(values, np.float64)
+    change, total, weight = values - values[:1], np.zeros_like(values), np.zeros(len(values))
+    step_s = float(np.median(np.diff(time_s))) if len(values) > 1 else math.inf
+    reach = min(int(REACH_SIGMAS * sigma_s / step_s), len(values) - 1)
+    for shift in range(-reach, reach + 1):
+        own = slice(max(-shift, 0), len(values) - max(shift, 0))
+        other = slice(max(shift, 0), len(values) + min(shift, 0))
+        share = np.exp(-0.5 * ((time_s[other] - time_s[own]) / sigma_s) ** 2)
+        total[own] += share[:, None] * change[other]
+        weight[own] += share
+    return np.asarray(values[:1] + total / weight[:, None])
 
 
 def smooth_rotations(R: NDArray[np.floating], time_s: Array, one_euro: OneEuro, strength: float) -> Array:

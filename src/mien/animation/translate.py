@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mien.animation.face_regions import GAZE_ACROSS, GAZE_ALONG
 from mien.animation.response import ExpressionResponse
 from mien.animation.retarget import DrivenMotion
+from mien.animation.smoothing import blurred_in_time
 from mien.core.arkit import ARKIT_INDEX, ARKIT_NAMES
 
 ANCHOR: Final = np.select(
@@ -63,13 +64,20 @@ PUCKER: Final = ARKIT_INDEX["mouthPucker"]
 PUCKER_REACH: Final = 0.8
 """How much further than the head model's a pucker goes where a tracker sees one of 1: it narrows the
 mouths of two drivers by 33 and 38 %, the model's by 16 %."""
+CALM_S: Final = 0.045
+"""Standard deviation of the blur over time of what is sent less what is shown, seconds."""
+LIDS: Final = np.char.startswith(ARKIT_NAMES, "eyeBlink")
 HIGHEST: Final = np.select(
-    [np.char.startswith(ARKIT_NAMES, "brow"), np.array(ARKIT_NAMES) == "mouthPucker"],
-    [1.4, 1 + PUCKER_REACH],
+    [
+        np.char.startswith(ARKIT_NAMES, "brow"),
+        np.array(ARKIT_NAMES) == "mouthPucker",
+        np.array(ARKIT_NAMES) == "jawOpen",
+    ],
+    [1.4, 1 + PUCKER_REACH, 1.15],
     1.0,
 )
 """[52] brows may be sent beyond what they are at their utmost on the average head, of which a tracker sees
-about half; so may pursed lips."""
+about half; so may pursed lips, and a jaw, with which mouths of drivers open wider than the model's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +108,23 @@ class Translation:
             answers=ANSWERS,
             highest=HIGHEST,
         )
-        return np.where(self.kept, shown, sealed(rounded(conjugate(sent, shown), shown), shown))
+        sent = calmed(sealed(rounded(conjugate(sent, shown), shown), shown), shown, self.plain.time_s)
+        return np.where(self.kept, shown, sent)
+
+
+def calmed(
+    sent: Float32[np.ndarray, "frame 52"],
+    shown: Float32[np.ndarray, "frame 52"],
+    time_s: NDArray[np.float64],
+) -> Float32[np.ndarray, "frame 52"]:
+    """What is sent, moving as quickly as what is shown: what was changed of it is blurred over time.
+
+    Single frames are translated one by one, and neighbours may differ by more than the driver does; without
+    this, the landmarks of a mesh tremble 2.3 times as much as with the driver's own coefficients. A blink is
+    as short as the blur, and stays.
+    """
+    change = blurred_in_time(sent - shown, time_s, CALM_S)
+    return np.where(LIDS, sent, np.clip(shown + change, 0.0, HIGHEST)).astype(np.float32)
 
 
 def reaching(
