@@ -115,8 +115,11 @@ def run_benchmark(
 ) -> dict[str, Any]:
     """All figures, by portrait and driver. A command that fails is written down as such, the rest goes on."""
     meter = IdentityMeter()
-    seen_drivers = {driver: see_clip(driver) for driver in drivers}
+    seen_drivers = {
+        driver: see_clip(driver, meter=meter, identity_every=identity_every) for driver in drivers
+    }
     results: dict[str, Any] = {"portraits": {}, "animations": {}, "self": {}}
+    results["drivers"] = {driver.stem: own_distances(seen) for driver, seen in seen_drivers.items()}
     for path in portraits:
         photo = read_photo(path)
         results["portraits"][path.stem] = _tried(measure_portrait, bench, path, photo, meter)
@@ -130,6 +133,13 @@ def run_benchmark(
             results["self"][driver.stem] = _tried(measure_self, bench, driver)
         results["still_driver"] = _tried(measure_still, bench, portraits[0], drivers[0])
     return results
+
+
+def own_distances(seen: SeenClip) -> dict[str, float]:
+    """How far a driver is from his own first frame: what moving alone costs in identity distance."""
+    known = seen.identity[np.isfinite(seen.identity).all(1)]
+    distances = np.linalg.norm(known - known[0], axis=1)[1:]
+    return {"identity_mean": float(distances.mean()), "identity_most": float(distances.max())}
 
 
 def measure_portrait(bench: Bench, path: Path, photo: Photo, meter: IdentityMeter) -> dict[str, Any]:

@@ -3,8 +3,8 @@
     python benchmarks/steady.py [--media FOLDER] [--videos FOLDER]
 
 Noise is measured on the drivers; lag, false poses, lost faces and drift on synthetic motions of known truth
-with that noise added; jitter on outputs NAME_x_DRIVER.mp4 in `--videos`, such as those of
-`benchmarks/animation.py`. Writes results/steady.json and docs/media/steady.png.
+with that noise added; jitter on outputs NAME_x_DRIVER.mp4 and avatars NAME.mien in `--videos`, such as those
+of `benchmarks/animation.py`. Writes results/steady.json and docs/media/steady.png.
 """
 
 import argparse
@@ -16,19 +16,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.signal import savgol_filter
 
 from mien.animation.filling import fill_gaps
+from mien.animation.kinds import read_avatar
+from mien.animation.kinds.base import carry_to_avatar
 from mien.animation.motion import Motion, MotionFrame, MotionSource
+from mien.animation.retarget import Retargeting
 from mien.animation.rotations import rotation_angle, rotation_exp, rotation_log
 from mien.animation.smoothing import Smoothing, StreamingSmoother, smooth_motion
 from mien.animation.track import track_video, without_false_poses
+from mien.animation.translate import Translation
 from mien.core.arkit import ARKIT_INDEX
 from mien.core.atomic import atomic_path
 from mien.evaluation.clips import SeenClip, see_clip
 from mien.evaluation.metrics.jitter import DEGREE, WINDOW, landmark_jitter
 from mien.evaluation.metrics.landmarks import interocular_px
+from mien.morphable.model import load_head_model
 
 ROOT = Path(__file__).resolve().parent.parent
 DRIVERS = ("driver_man_18.mp4", "driver_woman_10.mp4")
@@ -228,6 +234,22 @@ def trembling(clip: SeenClip) -> Array:
     return np.asarray(np.sqrt((rest**2).sum(-1).mean(-1)) / np.median(interocular_px(points)))
 
 
+def mesh_jitter(avatar: Path, motion: Motion) -> dict[str, float]:
+    """Jitter of the head model's own landmarks, moved by the smoothed driver's coefficients and by those that
+    are sent to an avatar in their place: what the translation adds, without any tracker's noise."""
+    carried = carry_to_avatar(read_avatar(avatar), smooth_motion(motion), Retargeting())
+    assert isinstance(carried, Translation)
+    model = load_head_model()
+    nobody = torch.zeros(len(motion), model.component_count)
+    rows = {"driver": carried.plain.expression, "sent": carried.sent()}
+    return {
+        name: landmark_jitter(
+            model.landmarks(model.vertices(nobody, torch.from_numpy(values)))[..., :2].double().numpy()
+        )
+        for name, values in rows.items()
+    }
+
+
 def plot(path: Path, curves: dict[str, tuple[Array, Array]], smoothing: dict[str, Any]) -> None:
     """Trembling of drivers and outputs over time; lag by strength."""
     import matplotlib as mpl
@@ -281,6 +303,11 @@ def main() -> None:
         "drift": {name: measure_drift(motion) for name, motion in motions.items()},
         "false_poses_in_drivers": {name: int((~motion.found).sum()) for name, motion in motions.items()},
         "jitter": {},
+        "mesh_jitter": {
+            f"{avatar.stem}_x_{name}": mesh_jitter(avatar, motion)
+            for avatar in sorted(options.videos.glob("*.mien"))
+            for name, motion in motions.items()
+        },
     }
     curves = {}
     for path in drivers:
