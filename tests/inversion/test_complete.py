@@ -85,6 +85,6 @@ def test_what_was_seen_in_the_place_of_hair_is_kept() -> None:
         generator, planes, torch.zeros(128, 128), observed(BODY_RGB, 1.0), observed(HAIR_RGB, 1.0)
     )
     completed, residual = complete(generator, shown), torch.zeros(1, 7, 256, 256)
-    kept = torch.ones(EVIDENCE_SIZE, EVIDENCE_SIZE)
+    kept = torch.full((EVIDENCE_SIZE, EVIDENCE_SIZE), 4.0)
     assert put_hidden(residual, shown, completed)[:, HAIR_RGB].abs().max() > 0
     assert put_hidden(residual, shown, completed, kept)[:, HAIR_RGB].abs().max() == 0

@@ -1,6 +1,7 @@
 """Completed colours as a residual: of a photo's hidden parts, or of a random person as a whole."""
 
 from dataclasses import replace
+from typing import Final
 
 import torch
 from jaxtyping import Float
@@ -15,10 +16,13 @@ from mien.generator.completion import (
     completion_input,
 )
 from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, OUTPUTS
-from mien.generator.grain import drawn_grain, towards
+from mien.generator.grain import drawn_grain, laid_grain, towards
 from mien.generator.model import Generator
 from mien.generator.planes import Planes, resize
 from mien.generator.texels import SIZE, Splatted, island_rows, unseen
+
+HAIR_DOUBT: Final = 30.0
+"""How much more must be seen of hair than of skin to be kept: its sides are smeared along grazing rays."""
 
 
 def complete(generator: Generator, evidence: ChartEvidence, *, seed: int = 0) -> Completed:
@@ -57,7 +61,8 @@ def put_hidden(
         (BODY_RGB, completed.body, evidence.body[1]),
         (HAIR_RGB, completed.hair, evidence.hair[1] if kept is None else kept),
     ):
-        share = _fitted(unseen(weight)[None, None], size)[0, 0].clone()
+        doubt = HAIR_DOUBT if channels == HAIR_RGB else 1.0
+        share = _fitted(unseen(weight / doubt)[None, None], size)[0, 0].clone()
         if channels == BODY_RGB and not islands:
             share[: island_rows(size)] = 0
         own = _fitted(base[channels][None], size)[0]
@@ -78,7 +83,9 @@ def _as_seen(
     if weight.sum() <= 0:
         return guess
     mean = total.sum((1, 2)) / weight.sum()
-    return towards(guess, mean, share) + drawn_grain(shown, _fitted(weight[None, None], len(share))[0, 0])
+    weight = _fitted(weight[None, None], len(share))[0, 0]
+    grain = laid_grain(shown, weight)
+    return towards(guess, mean, share) + (drawn_grain(shown, weight) if grain is None else grain)
 
 
 def add_detail(generator: Generator, planes: Planes, w: Float[Tensor, " w"], *, seed: int = 0) -> Planes:
