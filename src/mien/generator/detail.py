@@ -20,9 +20,14 @@ from mien.generator.grain import drawn_grain, laid_grain, towards
 from mien.generator.model import Generator
 from mien.generator.planes import Planes, resize
 from mien.generator.texels import SIZE, Splatted, island_rows, unseen
+from mien.morphable.carry import chart_grid
+from mien.morphable.regions import on_scalp
 
 HAIR_DOUBT: Final = 30.0
 """How much more must be seen of hair than of skin to be kept: its sides are smeared along grazing rays."""
+
+LEAST_SCALP: Final = 0.1
+"""Share of the seen hair that must lie on the scalp to give the colour of hidden hair alone."""
 
 
 def complete(generator: Generator, evidence: ChartEvidence, *, seed: int = 0) -> Completed:
@@ -82,7 +87,9 @@ def _as_seen(
     total, weight = evidence
     if weight.sum() <= 0:
         return guess
-    mean = total.sum((1, 2)) / weight.sum()
+    scalp = weight * on_scalp(chart_grid(len(weight)))  # a beard, or what falls on the chest, may differ
+    own = scalp if scalp.sum() > LEAST_SCALP * weight.sum() else weight
+    mean = (total * (own / weight.clamp(min=1e-6))).sum((1, 2)) / own.sum()
     weight = _fitted(weight[None, None], len(share))[0, 0]
     grain = laid_grain(shown, weight)
     return towards(guess, mean, share) + (drawn_grain(shown, weight) if grain is None else grain)
