@@ -26,6 +26,8 @@ from mien.morphable.regions import on_scalp
 HAIR_DOUBT: Final = 30.0
 """How much more must be seen of hair than of skin to be kept: its sides are smeared along grazing rays."""
 
+HALF_SEEN: Final = 0.1
+"""Weight at which a texel counts half in the mean colour of seen hair."""
 LEAST_SCALP: Final = 0.1
 """Share of the seen hair that must lie on the scalp to give the colour of hidden hair alone."""
 
@@ -87,8 +89,11 @@ def _as_seen(
     total, weight = evidence
     if weight.sum() <= 0:
         return guess
-    scalp = weight * on_scalp(chart_grid(len(weight)))  # a beard, or what falls on the chest, may differ
-    own = scalp if scalp.sum() > LEAST_SCALP * weight.sum() else weight
+    grid = chart_grid(len(weight))
+    # By area, not by pixels, of which the front has most; and nearer to what is hidden.
+    seen = weight / (weight + HALF_SEEN) * grid[..., 0].abs()
+    scalp = seen * on_scalp(grid)  # a beard, or what falls on the chest, may differ
+    own = scalp if scalp.sum() > LEAST_SCALP * seen.sum() else seen
     mean = (total * (own / weight.clamp(min=1e-6))).sum((1, 2)) / own.sum()
     weight = _fitted(weight[None, None], len(share))[0, 0]
     grain = laid_grain(shown, weight)

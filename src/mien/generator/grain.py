@@ -44,7 +44,7 @@ COARSE: Final = 1 / 36
 """Width of what is coarser than what patches carry, as a share of the way around the head."""
 HUE_PULL: Final = 0.6
 """How far the hue of hidden hair goes to the mean of seen hair."""
-LIGHT_PULL: Final = 0.6
+LIGHT_PULL: Final = 0.5
 """The same of its lightness: what a network cannot know it makes as dark as other people's hair."""
 HUE_WIDTH: Final = 1 / 20
 
