@@ -1,7 +1,7 @@
 """Glasses as a thing on a head: two lenses in a frame that rests on the nose, and arms over the ears.
 
-The frame is given by its numbers; `glasses_geometry` makes triangles of it in the head frame (x to the picture's
-right, y up, z to the viewer).
+The frame is given by its numbers; `glasses_geometry` makes triangles of it in the head frame (x to the
+picture's right, y up, z to the viewer).
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a small network sees of glasses in a strip around the eyes: rims, arms, lenses, and whether any are worn.
+"""What a small network sees of glasses in a strip around the eyes: rims, arms, lenses, whether any are worn.
 
 An encoder and decoder with bridges between them (Ronneberger et al. 2015), trained by `mien train glasses` on
 procedural heads alone.

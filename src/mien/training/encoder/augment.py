@@ -133,7 +133,7 @@ def _hidden(image: Tensor, random: torch.Generator, config: AugmentConfig) -> Te
 
 
 def photographed(image: Tensor, random: torch.Generator, config: AugmentConfig) -> Tensor:
-    """Pictures [n, 3, h, w] in [0, 1] in other colours, less sharp, noisy and packed; h and w are multiples of 8."""
+    """Pictures [n, 3, h, w] in [0, 1] in other colours, less sharp, noisy and packed; h, w multiples of 8."""
     image = _soft(_recoloured(image, random, config), random, config)
     grain = config.noise * uniform(random, len(image), 1, 1, 1).square()
     coarse = F.interpolate(normal(random, len(image), 3, 40, 40), size=image.shape[-2:], mode="bilinear")

@@ -100,9 +100,7 @@ def draw_strips(config: CropConfig, index: int) -> Strips:
             view = render_view(scene, camera, config.size_px, shadows=bare, response=response, rng=rng)
             nothing = np.zeros((config.size_px, config.size_px, 3), np.uint8)
             rows.append(_strip(scene, view, nothing) | {"dark": _flag(False), "worn": _flag(False)})
-            rows += [
-                _with_glasses(scene, view, rng, response, config.size_px) for _ in range(config.worn)
-            ]
+            rows += [_with_glasses(scene, view, rng, response, config.size_px) for _ in range(config.worn)]
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
