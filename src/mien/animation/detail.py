@@ -151,8 +151,8 @@ def make_detail(
 ) -> PhotoDetail:
     """Detail from the photo and the avatar's render `out` of the head `source`, with the photo's camera.
 
-    The person's pixels are those that give the photo when laid over the plate. Where glasses hide the face, by
-    the share `hidden`, there is no detail.
+    The person's pixels are those that give the photo when laid over the plate. Where glasses hide the
+    face, by the share `hidden`, there is no detail.
     """
     assert source.carried is not None
     places = places_of(camera, out, camera, None)

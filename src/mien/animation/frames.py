@@ -65,9 +65,10 @@ def job_key(avatar: Avatar, driven: DrivenMotion, canvas: Canvas) -> str:
     parts: list[Any] = [
         inversion.w, inversion.residual, inversion.hair_height,
         [] if inversion.hair_density is None else inversion.hair_density, fit.identity, fit.expression,
-        *glasses_parts(avatar.glasses), fit.torso, fit.R_camera_head, avatar.photo, avatar.alpha, avatar.plate, canvas.plate,
+        fit.torso, fit.R_camera_head, avatar.photo, avatar.alpha, avatar.plate, canvas.plate,
         canvas.camera.T_world_camera, canvas.camera.intrinsics,
         driven.expression, driven.R_camera_head, driven.translation_offset, driven.time_s,
+        *glasses_parts(avatar.glasses),
     ]  # fmt: skip
     digest = hashlib.sha256(f"{__version__} {avatar.provenance.get('generator_sha256')}".encode())
     for part in parts:

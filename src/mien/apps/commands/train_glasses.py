@@ -44,8 +44,9 @@ def glasses(out: Path, data: Path | None, heads: int, steps: int, threads: int, 
     )  # fmt: skip
     s = done.scores
     click.echo(
-        f"{done.path}: {done.bytes / 2**10:.0f} KiB; on other heads: overlap {s.iou}, {100 * s.worn_seen:.1f} % "
-        f"of glasses seen, {100 * s.false_alarms:.1f} % of bare faces taken for wearing some"
+        f"{done.path}: {done.bytes / 2**10:.0f} KiB; on other heads: overlap {s.iou}, "
+        f"{100 * s.worn_seen:.1f} % of glasses seen, "
+        f"{100 * s.false_alarms:.1f} % of bare faces taken for wearing some"
     )
 
 

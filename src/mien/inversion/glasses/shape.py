@@ -132,7 +132,7 @@ class _Energy:
         fill, line = (np.zeros((rows * FINE, columns * FINE), np.uint8) for _ in range(2))
         rims = [self.strip.pixels(frame.rim(index)) for index in range(2)]
         points = [np.round((rim * FINE - 0.5) * 2**SHIFT_BITS).astype(np.int32) for rim in rims]
-        thick = max(int(round(frame.thickness * self.px_per_unit * FINE)), 1)
+        thick = max(round(frame.thickness * self.px_per_unit * FINE), 1)
         cv2.fillPoly(fill, points, 255, cv2.LINE_8, SHIFT_BITS)
         for image in (fill, line):
             cv2.polylines(image, points, True, 255, thick, cv2.LINE_8, SHIFT_BITS)

@@ -44,7 +44,7 @@ class GlassesTraining:
 
     heads: int = 160
     steps: int = 2500
-    batch: int = 32
+    batch: int = 24
     lr: float = 3e-3
     bare: float = 0.45
     """Share of examples without glasses."""
