@@ -75,8 +75,8 @@ def test_the_two_rims_are_mirror_images_and_roll_keeps_their_shape(frame: Frame)
     rolled = replace(frame, roll_rad=0.1)
     turned = [rolled.rim(index) for index in range(2)]
     for one, other in ((right, turned[0]), (left, turned[1])):
-        sizes = [np.linalg.norm(np.diff(p[:, :2], axis=0), axis=1) for p in (one, other)]
-        np.testing.assert_allclose(*sizes, atol=1e-12)
+        size, same = (np.linalg.norm(np.diff(p[:, :2], axis=0), axis=1) for p in (one, other))
+        np.testing.assert_allclose(size, same, atol=1e-12)
     assert (turned[1][:, 1] - left[:, 1]).mean() > 0.005  # counter-clockwise: what is on the right goes up
 
 
@@ -147,7 +147,7 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
         read_glasses_net(path)
     torch.manual_seed(0)
     broken = GlassesNet(SMALL).fold()
-    broken.parts.bias.data[0] = torch.nan
+    broken.parts.weight.data[0] = torch.nan
     save_glasses_net(path, broken)
     with pytest.raises(CheckpointError, match="not finite"):
         read_glasses_net(path)
