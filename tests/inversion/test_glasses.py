@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,6 +12,7 @@ from mien.core.camera import Camera
 from mien.inversion.evidence import gather_evidence
 from mien.inversion.glasses.colours import coloured
 from mien.inversion.glasses.find import find_glasses, fitted_glasses, look_for_glasses
+from mien.inversion.glasses.profile import profiles_of, rim_colours, rim_thickness
 from mien.inversion.glasses.shape import Strip, _Energy, fit_frame
 from mien.morphable.eyecrop import eye_crop, seen_points
 from mien.morphable.glasses import MM, PARTS, Frame, eye_middles, front_z, glasses_geometry, superellipse
@@ -137,3 +139,28 @@ def test_what_glasses_hide_says_nothing_of_the_face(model: MorphableModel, worn:
     # the eyes behind clear lenses are seen as before
     eyes = torch.from_numpy(hidden[y0:y1, x0:x1] == 0).flatten()
     assert float((seen.colour_weight - plain.colour_weight)[eyes].abs().mean()) < 0.05
+
+
+def test_the_thickness_and_colour_of_thin_rims_are_measured(model: MorphableModel) -> None:
+    marks = model.landmarks(model.mean).double().numpy()
+    middles = eye_middles(marks)
+    middles[:, 2] = front_z(marks, 2 * MM)
+    frame = Frame(superellipse(24 * MM, 18 * MM, 2.5), middles, 4 * MM)
+    camera, side = Camera.orbit(0.0, 0.0), 900
+    skin = np.full((side, side, 3), (200, 150, 120), np.uint8)
+    assert rim_thickness(profiles_of(skin, frame, camera)) is None
+    for true_mm in (1.5, 3.0):
+        picture = skin.copy()
+        for index in range(2):
+            px = camera.project(torch.from_numpy(frame.rim(index)).float()).uv.numpy() * side
+            unit = np.linalg.norm(np.ptp(px, axis=0)) / np.linalg.norm(np.ptp(frame.outline, axis=0))
+            thick = max(round(true_mm * MM * unit), 1)
+            points = np.round(px * 16).astype(np.int32)
+            cv2.polylines(picture, [points], True, (20, 60, 90), thick, cv2.LINE_AA, 4)
+        soft = cv2.GaussianBlur(picture, (0, 0), 1.0)
+        profiles = profiles_of(soft, frame, camera)
+        found = rim_thickness(profiles)
+        assert found is not None
+        assert abs(found / MM - true_mm) < 0.35 * true_mm + 0.2
+        colours = rim_colours(profiles, found)
+        np.testing.assert_allclose(np.median(colours, (0, 1)), np.array([20, 60, 90]) / 255, atol=0.12)

@@ -26,10 +26,12 @@ SHARP: Final = 2.0
 def coloured(
     rgb: UInt8[np.ndarray, "height width 3"], geometry: GlassesGeometry,
     frame: Float32[np.ndarray, "height width"], camera: Camera, *, dark: bool,
+    thin: np.ndarray | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """Vertices [V, 3], faces [F, 3] and colours with alpha [V, 4] of frame and, if they are dark, lenses.
 
-    `frame` is the share of rims and arms in the photo's pixels.
+    `frame` is the share of rims and arms in the photo's pixels. Thin frames have the colours `thin` [2, K, 3]
+    along their rims, and their median elsewhere.
     """
     faces = geometry.faces if dark else geometry.faces[~geometry.is_lens]
     used, number = np.unique(faces, return_inverse=True)
@@ -39,14 +41,17 @@ def coloured(
     towards = camera.position.double().numpy() - vertices
     facing = (vertex_normals(vertices, geometry.faces) * towards).sum(1) > 0
     colour = np.zeros((len(vertices), 3))
-    tubes = _runs(part)
-    tube_colours = [
-        _tube_colours(rgb, frame, camera, vertices[s], facing[s]) for s, name in tubes if name != "lens"
-    ]
-    _exchange(tube_colours, [name for _, name in tubes if name != "lens"])
-    for (s, _), found in zip([t for t in tubes if t[1] != "lens"], tube_colours, strict=True):
-        colour[s] = found
-    for s, name in tubes:
+    runs = _runs(part)
+    tubes = [(s, name) for s, name in runs if name != "lens"]
+    names = [name for _, name in tubes]
+    if thin is None:
+        found = [_tube_colours(rgb, frame, camera, vertices[s], facing[s]) for s, _ in tubes]
+        _exchange(found, names)
+    else:
+        found = _thin_colours(thin, [(s.stop - s.start) // TUBE_SIDES for s, _ in tubes], names)
+    for (s, _), own in zip(tubes, found, strict=True):
+        colour[s] = own
+    for s, name in runs:
         if name == "lens":
             colour[s] = _at(rgb.astype(np.float32), _pixels(camera, vertices[s], rgb.shape)) / 255
     rgba = np.concatenate([np.clip(colour, 0, 1), np.ones((len(colour), 1))], 1)
@@ -86,6 +91,17 @@ def _tube_colours(
         known = ~np.isnan(found[..., :1])
         ring = np.where(known, found, 0).sum(1) / known.sum(1)
     return np.where(known, found, AVERTED * ring[:, None]).reshape(-1, 3)
+
+
+def _thin_colours(thin: np.ndarray, rings: list[int], names: list[str]) -> list[np.ndarray]:
+    """Colours [V, 3] of each tube, given its number of rings."""
+    rims = iter(thin)
+    median = np.median(thin.reshape(-1, 3), 0)
+    own = [
+        next(rims)[:count] if name == "rim" else np.tile(median, (count, 1))
+        for count, name in zip(rings, names, strict=True)
+    ]
+    return [np.repeat(colours, TUBE_SIDES, 0) for colours in own]
 
 
 def _exchange(tubes: list[np.ndarray], names: list[str]) -> None:

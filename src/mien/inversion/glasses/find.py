@@ -1,6 +1,6 @@
 """Whether a photo shows glasses, and what they are: `find_glasses`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -10,7 +10,8 @@ from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
 from mien.inversion.glasses.colours import coloured
-from mien.inversion.glasses.shape import FittedFrame, Strip, fit_frame
+from mien.inversion.glasses.profile import THIN, profiles_of, rim_colours, rim_thickness
+from mien.inversion.glasses.shape import METAL, FittedFrame, Strip, fit_frame
 from mien.morphable.eyecrop import STRIP_PX, cut_strip, eye_crop, seen_points, strip_from_photo
 from mien.morphable.fit import FaceFit
 from mien.morphable.glasses import glasses_geometry
@@ -105,10 +106,16 @@ def coloured_glasses(
     """The frame as triangles in the photo's colours, and what it hides."""
     neutral = fit.neutral(model)
     marks = model.landmarks(neutral).double().numpy()
-    geometry = glasses_geometry(model, neutral.double().numpy(), marks, fitted.frame)
+    shape, camera = fitted.frame, seen.strip.camera
+    profiles = profiles_of(rgb, shape, camera)
+    measured = None if seen.dark else rim_thickness(profiles)
+    if measured is not None and measured < shape.thickness:
+        shape = replace(shape, thickness=measured, metal=measured < METAL)
+    thin = rim_colours(profiles, shape.thickness) if shape.thickness < THIN else None
+    geometry = glasses_geometry(model, neutral.double().numpy(), marks, shape)
     frame = in_photo(seen.frame, seen.strip)
     hidden = frame if not seen.dark else np.maximum(frame, in_photo(seen.front, seen.strip))
-    look = coloured(rgb, geometry, frame, seen.strip.camera, dark=seen.dark)
+    look = coloured(rgb, geometry, frame, camera, dark=seen.dark, thin=thin)
     return WornGlasses(*look, torch.from_numpy(hiding(hidden, seen.strip)))
 
 

@@ -113,7 +113,7 @@ class _Energy:
 
     def frame(self, x: np.ndarray, count: int = 48) -> Frame:
         """Of the numbers."""
-        v = dict(zip(NAMES, x, strict=True))
+        v = dict(zip(NAMES, map(float, x), strict=True))
         outline = superellipse(v["width"] * MM, v["height"] * MM, v["power"], count)
         if abs(v["lift"]) > 1e-6:
             outline = lifted(outline, v["lift"])
