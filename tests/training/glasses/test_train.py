@@ -61,8 +61,8 @@ def test_masks_are_where_glasses_change_the_picture(folder: Path) -> None:
         assert strips["worn"].tolist() == [0, 1, 1]
         assert strips["masks"][0].max() == 0
         for k in (1, 2):
-            rim = strips["masks"][k, ..., RIM_MASK] > 200
-            assert 50 < rim.sum() < 6000
+            rim = strips["masks"][k, ..., RIM_MASK] > 100
+            assert 20 < rim.sum() < 6000
             assert (strips["masks"][k, ..., LENS] > 200).sum() > 500
             change = np.abs(strips["rgb"][k].astype(int) - strips["rgb"][0]).sum(-1)
             assert change[rim].mean() > 2 * change[strips["masks"][k].max(-1) == 0].mean()
@@ -74,7 +74,7 @@ def test_examples_are_the_strips_themselves_without_augmentation(folder: Path) -
     rows = torch.arange(len(strips.worn))
     first = draw_strip_examples(strips.of(rows), random, STILL)
     assert first.image.shape == (9, 3, *STRIP_PX)
-    torch.testing.assert_close(first.parts.sum(1), torch.ones(9, *STRIP_PX), atol=1e-4, rtol=0)
+    torch.testing.assert_close(first.parts.sum(1), torch.ones(9, *STRIP_PX), atol=0.02, rtol=0)
     inside = slice(BEYOND_PX, -BEYOND_PX)
     true = strips.pixels[:, 4, inside, inside].float() / 255
     own = first.parts[:, RIM]

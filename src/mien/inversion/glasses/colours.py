@@ -16,6 +16,8 @@ SEEN: Final = 0.4
 """Share of frame in the pixels around a point from which on its colour is the frame's."""
 INSIDE: Final = 0.5
 """How far from a tube's middle its colours are looked up, of its radius."""
+LENS_INSIDE: Final = 0.85
+"""How far from a lens' middle its colours are looked up, of the way: at its edge the photo may show skin."""
 BLUR_PX: Final = 0.6
 AVERTED: Final = 0.75
 """Brightness of what the photo sees from behind."""
@@ -53,7 +55,9 @@ def coloured(
         colour[s] = own
     for s, name in runs:
         if name == "lens":
-            colour[s] = _at(rgb.astype(np.float32), _pixels(camera, vertices[s], rgb.shape)) / 255
+            middle = vertices[s].mean(0)
+            inner = middle + LENS_INSIDE * (vertices[s] - middle)
+            colour[s] = _at(rgb.astype(np.float32), _pixels(camera, inner, rgb.shape)) / 255
     rgba = np.concatenate([np.clip(colour, 0, 1), np.ones((len(colour), 1))], 1)
     return (
         torch.from_numpy(vertices[used]).float(), torch.from_numpy(number.reshape(-1, 3)).long(),
