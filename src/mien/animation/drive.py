@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mien.animation.detail import PhotoDetail, Places, add_detail, carried_of, make_detail, places_of
 from mien.animation.fastlayer import fast_layer
-from mien.animation.glasses import draw_glasses, moved_glasses, over_layer, over_render
+from mien.animation.glasses import draw_glasses, moved_glasses, over_layer, over_render, worn_photo
 from mien.animation.layer import Layer
 from mien.animation.plate import shown_weight, smoothstep
 from mien.core.camera import Camera
@@ -195,7 +195,9 @@ def moving_layer(
     else:
         layer = plain_layer(puppet, out, camera, motion, (x0, y0))
     worn = puppet.avatar.glasses
-    return layer if worn is None else over_layer(layer, draw_glasses(worn, head, camera, out))
+    if worn is None:
+        return layer
+    return over_layer(layer, draw_glasses(worn, head, camera, out, worn_photo(puppet.avatar)))
 
 
 def plain_layer(
@@ -273,7 +275,9 @@ def render_bust(
     if puppet.detail is not None:
         shown = add_detail(puppet.detail, out, _places(puppet, out, camera, None), camera, None)
     worn = puppet.avatar.glasses
-    return shown if worn is None else over_render(shown, draw_glasses(worn, head, camera, out))
+    if worn is None:
+        return shown
+    return over_render(shown, draw_glasses(worn, head, camera, out, worn_photo(puppet.avatar)))
 
 
 def turned_camera(

@@ -1,9 +1,11 @@
 """Glasses before a head: drawn over what a render shows of it, behind what lies before them.
 
 They are rigid with the head. Each pixel is covered as far as its finer samples meet the glasses before the
-body; hair hides them where it is nearer.
+body; hair hides them where it is nearer. Near the photo's pose they are the photo's own pixels, as on a sheet
+in the plane of the lenses, which turns with the head; from `CARD_DEG` on they are triangles alone.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -12,9 +14,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mien.animation.detail import turn_of
 from mien.animation.layer import Layer
+from mien.animation.plate import smoothstep
 from mien.core.camera import Camera
 from mien.generator.render import PosedHead, RenderOutput
+from mien.inversion.avatar import Avatar, frame_size
 from mien.inversion.evidence import region_camera
 from mien.morphable.pixels import first_hits
 from mien.morphable.raster import interpolate
@@ -25,7 +30,25 @@ FINE: Final = 3
 SUNK: Final = 0.006
 """How far behind the body's surface glasses may lie and be seen, EG3D units: arms press on temples."""
 LEAST_HAIR: Final = 0.02
-MARGIN_PX: Final = 2
+MARGIN_PX: Final = 4
+CARD_DEG: Final = (3.0, 14.0)
+"""Turns of the view from the photo's between which the photo's own pixels give way to triangles."""
+
+
+@dataclass(frozen=True, eq=False)
+class WornPhoto:
+    """The photo that shows the glasses."""
+
+    camera: Camera
+    """Of the photo, in the frame of the head at rest."""
+    rgb: Float[Tensor, "height width 3"]
+    """In [0, 1]."""
+
+
+def worn_photo(avatar: Avatar) -> WornPhoto:
+    """The avatar's own."""
+    height, width = frame_size(avatar)
+    return WornPhoto(avatar.fit.photo_camera(width, height), avatar.photo.float() / 255)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +70,16 @@ def moved_glasses(worn: WornGlasses, head: PosedHead) -> Float[Tensor, "vertex 3
 
 
 def draw_glasses(
-    worn: WornGlasses, head: PosedHead, camera: Camera, out: RenderOutput
+    worn: WornGlasses, head: PosedHead, camera: Camera, out: RenderOutput, photo: WornPhoto | None = None
 ) -> GlassesLayer | None:
-    """The glasses as `out`, the camera's render of the head without them, leaves them to be seen."""
+    """The glasses as `out`, the camera's render of the head without them, leaves them to be seen.
+
+    Without the `photo` they are triangles from everywhere.
+    """
+    card = 0.0
+    if photo is not None:
+        turn_deg = math.degrees(turn_of(photo.camera, camera, head.motion))
+        card = 1 - float(smoothstep(torch.tensor(turn_deg), *CARD_DEG))
     height, width = out.alpha.shape
     vertices = moved_glasses(worn, head)
     box = _box(camera, vertices, (height, width))
@@ -80,9 +110,37 @@ def draw_glasses(
     depth, behind = (small[k] / share.clamp(min=1e-6) for k in (4, 5))
     inner = _cropped(out, box)
     seen = 1 - hair_before(inner, depth, behind)
-    return GlassesLayer(
+    layer = GlassesLayer(
         box, small[:3].permute(1, 2, 0) * seen[..., None], share * seen, depth * (share * seen > 0)
     )
+    return layer if photo is None or card == 0 else _with_card(layer, worn, head, part, photo, card)
+
+
+def _with_card(
+    layer: GlassesLayer, worn: WornGlasses, head: PosedHead, part: Camera, photo: WornPhoto, card: float
+) -> GlassesLayer:
+    """Triangles and, by the share `card`, the photo's pixels that show glasses, in the lenses' plane."""
+    rows, columns = layer.alpha.shape
+    rays = part.rays(rows * FINE, columns * FINE)
+    eye, ahead = rays.origins, rays.directions
+    if head.motion is not None:
+        m = head.motion
+        eye = (eye - m.joint - m.translation) @ m.R_chest_head + m.joint
+        ahead = ahead @ m.R_chest_head
+    away = (worn.vertices[:, 2].median() - eye[..., 2]) / ahead[..., 2]
+    uv = photo.camera.project(eye + away[..., None] * ahead).uv
+    mask = worn.mask.float()[..., None] / 255
+    image = torch.cat([photo.rgb * mask, mask], -1).permute(2, 0, 1)[None]
+    found = torch.nn.functional.grid_sample(image, (uv * 2 - 1)[None], align_corners=False)
+    found = found * (away > 0)
+    small = torch.nn.functional.avg_pool2d(found, FINE)[0]
+    middle = FINE // 2
+    distance = away[middle::FINE, middle::FINE]
+    alpha = torch.lerp(layer.alpha, small[3], card)
+    depth = torch.where(layer.depth > 0, layer.depth, distance) * (alpha > 0)
+    return GlassesLayer(
+        layer.box_px, torch.lerp(layer.rgb, small[:3].permute(1, 2, 0), card), alpha, depth
+    )  # fmt: skip
 
 
 def hair_before(
