@@ -20,7 +20,14 @@ from mien.animation.drive import (
     render_orbit,
     turned_camera,
 )
-from mien.animation.glasses import GlassesLayer, draw_glasses, hair_before, over_layer, over_render
+from mien.animation.glasses import (
+    GlassesLayer,
+    draw_glasses,
+    hair_before,
+    over_layer,
+    over_render,
+    worn_photo,
+)
 from mien.animation.layer import Layer
 from mien.animation.plate import COVERED
 from mien.animation.solid import avatar_mesh
@@ -55,7 +62,24 @@ def worn(puppet: Puppet) -> WornGlasses:
 
 @pytest.fixture(scope="module")
 def dressed(puppet: Puppet, worn: WornGlasses) -> Puppet:
-    return replace(puppet, avatar=replace(puppet.avatar, glasses=worn))
+    """The puppet with them on, and in a photo that shows them."""
+    avatar, fit = puppet.avatar, puppet.avatar.fit
+    canvas, head = photo_canvas(avatar), pose_head(puppet.model, fit.identity, fit.expression, puppet.carrier)
+    height, width = canvas.plate.shape[:2]
+    layer = draw_glasses(worn, head, canvas.camera, nothing(height, width))
+    assert layer is not None
+    x0, y0, x1, y1 = layer.box_px
+    mask, photo = torch.zeros_like(avatar.alpha), avatar.photo.clone()
+    mask[y0:y1, x0:x1] = (layer.alpha * 255).to(torch.uint8)
+    part, rest = photo[y0:y1, x0:x1].float(), 1 - layer.alpha[..., None]
+    photo[y0:y1, x0:x1] = (layer.rgb * 255 + rest * part).to(torch.uint8)
+    return replace(puppet, avatar=replace(avatar, photo=photo, glasses=replace(worn, mask=mask)))
+
+
+def nothing(height: int, width: int) -> RenderOutput:
+    """A render of no head."""
+    blank, triple = torch.zeros(height, width), torch.zeros(height, width, 3)
+    return RenderOutput(triple, blank, blank, triple, blank, torch.zeros(height, width, 0))
 
 
 def is_green(rgb: np.ndarray) -> np.ndarray:
@@ -127,10 +151,7 @@ def test_both_ways_of_drawing_agree(dressed: Puppet, monkeypatch: pytest.MonkeyP
     worn = dressed.avatar.glasses
     assert worn is not None
     head = pose_head(dressed.model, fit.identity, fit.expression, dressed.carrier, motion, torso=fit.torso)
-    blank = torch.zeros(96, 96)
-    out = RenderOutput(
-        torch.zeros(96, 96, 3), blank, blank, torch.zeros(96, 96, 3), blank, torch.zeros(96, 96, 0)
-    )
+    out = nothing(96, 96)
     fast = draw_glasses(worn, head, canvas.camera, out)
     monkeypatch.setattr(pixels, "has_numba", lambda: False)
     plain = draw_glasses(worn, head, canvas.camera, out)
@@ -185,12 +206,29 @@ def test_layers_and_renders_take_them_on_alike() -> None:
     assert over_render(out, None) is out
 
 
+def test_at_the_photos_pose_they_are_the_photos_own_pixels(dressed: Puppet) -> None:
+    canvas, avatar = photo_canvas(dressed.avatar), dressed.avatar
+    worn, height, width = avatar.glasses, *canvas.plate.shape[:2]
+    assert worn is not None
+    head = pose_head(dressed.model, avatar.fit.identity, avatar.fit.expression, dressed.carrier)
+    blue = replace(worn, rgba=torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(len(worn.vertices), 4).contiguous())
+    out, photo = nothing(height, width), worn_photo(avatar)
+    layer = draw_glasses(blue, head, canvas.camera, out, photo)
+    assert layer is not None
+    x0, y0, x1, y1 = layer.box_px
+    solid = worn.mask[y0:y1, x0:x1] == 255
+    own = photo.rgb[y0:y1, x0:x1][solid]
+    assert float((layer.rgb[solid] - own).abs().mean()) < 0.01
+    aside = turned_camera(avatar.fit, canvas, 0.9)
+    turned = draw_glasses(blue, head, aside, out, photo)
+    assert turned is not None
+    assert float(turned.rgb[..., :2].max()) < 1e-6  # from the side they are triangles alone
+
+
 def test_glasses_out_of_the_picture_are_none(dressed: Puppet, worn: WornGlasses) -> None:
     fit = dressed.avatar.fit
     head: PosedHead = pose_head(dressed.model, fit.identity, fit.expression, dressed.carrier)
-    blank = torch.zeros(32, 32)
-    out = RenderOutput(torch.zeros(32, 32, 3), blank, blank, torch.zeros(32, 32, 3), blank,
-                       torch.zeros(32, 32, 0))  # fmt: skip
+    out = nothing(32, 32)
     gone = replace(worn, vertices=worn.vertices + torch.tensor([5.0, 0.0, 0.0]))
     assert draw_glasses(gone, head, Camera.orbit(0.0, 0.0), out) is None
 
@@ -219,14 +257,14 @@ def test_a_mesh_has_them(dressed: Puppet, puppet: Puppet, worn: WornGlasses) -> 
 
 
 def test_a_file_keeps_them_and_one_without_has_none(
-    dressed: Puppet, worn: WornGlasses, avatar_file: Path, tmp_path: Path
+    dressed: Puppet, avatar_file: Path, tmp_path: Path
 ) -> None:
     assert load_avatar(avatar_file).glasses is None
     save_avatar(tmp_path / "worn.mien", dressed.avatar)
     read = load_avatar(tmp_path / "worn.mien").glasses
     assert read is not None
     for name in ("vertices", "faces", "rgba", "mask"):
-        assert torch.equal(getattr(read, name), getattr(worn, name)), name
+        assert torch.equal(getattr(read, name), getattr(dressed.avatar.glasses, name)), name
 
 
 def test_a_file_with_triangles_of_nothing_is_refused(

@@ -121,7 +121,7 @@ def _with_card(
 ) -> GlassesLayer:
     """Triangles and, by the share `card`, the photo's pixels that show glasses, in the lenses' plane."""
     rows, columns = layer.alpha.shape
-    rays = part.rays(rows * FINE, columns * FINE)
+    rays = part.rays(rows, columns)  # one a pixel: at the photo's pose that gives its own pixels
     eye, ahead = rays.origins, rays.directions
     if head.motion is not None:
         m = head.motion
@@ -132,12 +132,9 @@ def _with_card(
     mask = worn.mask.float()[..., None] / 255
     image = torch.cat([photo.rgb * mask, mask], -1).permute(2, 0, 1)[None]
     found = torch.nn.functional.grid_sample(image, (uv * 2 - 1)[None], align_corners=False)
-    found = found * (away > 0)
-    small = torch.nn.functional.avg_pool2d(found, FINE)[0]
-    middle = FINE // 2
-    distance = away[middle::FINE, middle::FINE]
+    small = (found * (away > 0))[0]
     alpha = torch.lerp(layer.alpha, small[3], card)
-    depth = torch.where(layer.depth > 0, layer.depth, distance) * (alpha > 0)
+    depth = torch.where(layer.depth > 0, layer.depth, away) * (alpha > 0)
     return GlassesLayer(
         layer.box_px, torch.lerp(layer.rgb, small[:3].permute(1, 2, 0), card), alpha, depth
     )  # fmt: skip
