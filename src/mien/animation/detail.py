@@ -146,16 +146,22 @@ def make_detail(
     source: PosedHead,
     out: RenderOutput,
     chin_y: float,
+    *,
+    hidden: Float[Tensor, "height width"] | None = None,
 ) -> PhotoDetail:
     """Detail from the photo and the avatar's render `out` of the head `source`, with the photo's camera.
 
-    The person's pixels are those that give the photo when laid over the plate.
+    The person's pixels are those that give the photo when laid over the plate. Where glasses hide the
+    face, by the share `hidden`, there is no detail.
     """
     assert source.carried is not None
     places = places_of(camera, out, camera, None)
     person = torch.cat([photo - (1 - alpha[..., None]) * plate, alpha[..., None]], -1)
     person = torch.minimum(person.clamp(min=0), person[..., 3:])
-    detail = person - torch.cat([out.rgb, out.alpha[..., None]], -1)
+    plain = torch.cat([out.rgb, out.alpha[..., None]], -1)
+    if hidden is not None:
+        person = torch.lerp(person, plain, hidden[..., None])
+    detail = person - plain
     trust = facing_of(places.rest, camera) * agreement(detail[..., 3], out.alpha) * fidelity(detail, out)
     covered = out.alpha > COVERED[0]
     moving = shown_weight(places.rest, out, chin_y)

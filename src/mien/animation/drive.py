@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mien.animation.detail import PhotoDetail, Places, add_detail, carried_of, make_detail, places_of
 from mien.animation.fastlayer import fast_layer
+from mien.animation.glasses import draw_glasses, moved_glasses, over_layer, over_render, worn_photo
 from mien.animation.layer import Layer
 from mien.animation.plate import shown_weight, smoothstep
 from mien.core.camera import Camera
@@ -102,7 +103,8 @@ def photo_detail(puppet: Puppet) -> PhotoDetail:
         antialias=True,
     )
     photo, alpha = avatar.photo.float() / 255, avatar.alpha.float() / 255
-    return make_detail(photo, alpha, canvas.plate, canvas.camera, head, out, puppet.chin_y)
+    hidden = None if avatar.glasses is None else avatar.glasses.mask.float() / 255
+    return make_detail(photo, alpha, canvas.plate, canvas.camera, head, out, puppet.chin_y, hidden=hidden)
 
 
 def moves(rest: Float[Tensor, "point 3"], chin_y: float) -> Bool[Tensor, " point"]:
@@ -189,8 +191,13 @@ def moving_layer(
         antialias=True,
     )
     if puppet.detail is not None and has_numba():
-        return fast_layer(puppet.detail, out, camera, motion, (x0, y0), STILL_WEIGHT)
-    return plain_layer(puppet, out, camera, motion, (x0, y0))
+        layer = fast_layer(puppet.detail, out, camera, motion, (x0, y0), STILL_WEIGHT)
+    else:
+        layer = plain_layer(puppet, out, camera, motion, (x0, y0))
+    worn = puppet.avatar.glasses
+    if worn is None:
+        return layer
+    return over_layer(layer, draw_glasses(worn, head, camera, out, worn_photo(puppet.avatar)))
 
 
 def plain_layer(
@@ -210,6 +217,8 @@ def moving_box(puppet: Puppet, canvas: Canvas, head: PosedHead) -> tuple[int, in
     assert head.motion is not None
     if puppet.shell is not None:
         points.append(head.motion.apply(puppet.shell.vertices_head[puppet.moving_shell]))
+    if puppet.avatar.glasses is not None:
+        points.append(moved_glasses(puppet.avatar.glasses, head))
     uv = canvas.camera.project(torch.cat(points)).uv
     height, width = canvas.plate.shape[:2]
     px = uv * torch.tensor([width, height])
@@ -262,9 +271,13 @@ def render_bust(
     out = render(
         puppet.generator, puppet.planes, head, camera, height, width, shell=puppet.shell, antialias=True
     )
-    if puppet.detail is None:
-        return out
-    return add_detail(puppet.detail, out, _places(puppet, out, camera, None), camera, None)
+    shown = out
+    if puppet.detail is not None:
+        shown = add_detail(puppet.detail, out, _places(puppet, out, camera, None), camera, None)
+    worn = puppet.avatar.glasses
+    if worn is None:
+        return shown
+    return over_render(shown, draw_glasses(worn, head, camera, out, worn_photo(puppet.avatar)))
 
 
 def turned_camera(

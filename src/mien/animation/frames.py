@@ -15,6 +15,7 @@ from mien.animation.retarget import DrivenMotion
 from mien.core.parallel import ordered
 from mien.inversion.avatar import Avatar
 from mien.morphable.carry import HeadMotion
+from mien.morphable.worn import WornGlasses
 
 
 def driven_frames(
@@ -53,6 +54,11 @@ def pose_at(puppet: Puppet, driven: DrivenMotion, frame: int) -> tuple[Tensor, H
     return expression, head_motion(puppet, R, shift)
 
 
+def glasses_parts(worn: WornGlasses | None) -> list[Tensor]:
+    """All that is drawn of glasses, and what they hide."""
+    return [] if worn is None else [worn.vertices, worn.faces, worn.rgba, worn.mask]
+
+
 def job_key(avatar: Avatar, driven: DrivenMotion, canvas: Canvas) -> str:
     """Hash of all that the frames of a motion depend on."""
     inversion, fit = avatar.inversion, avatar.fit
@@ -62,6 +68,7 @@ def job_key(avatar: Avatar, driven: DrivenMotion, canvas: Canvas) -> str:
         fit.torso, fit.R_camera_head, avatar.photo, avatar.alpha, avatar.plate, canvas.plate,
         canvas.camera.T_world_camera, canvas.camera.intrinsics,
         driven.expression, driven.R_camera_head, driven.translation_offset, driven.time_s,
+        *glasses_parts(avatar.glasses),
     ]  # fmt: skip
     digest = hashlib.sha256(f"{__version__} {avatar.provenance.get('generator_sha256')}".encode())
     for part in parts:

@@ -14,6 +14,8 @@ from mien.generator.render import pose_head
 from mien.generator.view import MeshConfig
 from mien.inversion.avatar import Avatar
 from mien.io.mesh import Mesh
+from mien.morphable.raster import vertex_normals
+from mien.morphable.worn import WornGlasses
 
 PERSON_ALPHA = (0.8, 1.0)
 """Alpha of the photo's matte between which its pixels are the person's own."""
@@ -30,10 +32,23 @@ def avatar_mesh(puppet: Puppet, config: MeshConfig | None = None) -> Mesh:
     )
     if puppet.detail is not None:
         mesh = replace(mesh, colours=photo_colours(mesh, puppet.avatar, puppet.detail))
-    if not config.neutral:
-        return mesh
-    rest = pose_head(puppet.model, fit.identity, torch.zeros(52), puppet.carrier, torso=fit.torso)
-    return replace(head_mesh(puppet.generator, puppet.planes, rest, config), colours=mesh.colours)
+    if config.neutral:
+        rest = pose_head(puppet.model, fit.identity, torch.zeros(52), puppet.carrier, torso=fit.torso)
+        mesh = replace(head_mesh(puppet.generator, puppet.planes, rest, config), colours=mesh.colours)
+    worn = puppet.avatar.glasses
+    return mesh if worn is None else with_glasses(mesh, worn)
+
+
+def with_glasses(mesh: Mesh, worn: WornGlasses) -> Mesh:
+    """A mesh and the glasses on it."""
+    vertices, faces = worn.vertices.numpy(), worn.faces.numpy()
+    colours = (worn.rgba[:, :3] * 255 + 0.5).to(torch.uint8).numpy()
+    return Mesh(
+        vertices=np.concatenate([mesh.vertices, vertices]).astype(np.float32),
+        faces=np.concatenate([mesh.faces, faces + len(mesh.vertices)]).astype(np.int32),
+        normals=np.concatenate([mesh.normals, vertex_normals(vertices, faces)]).astype(np.float32),
+        colours=np.concatenate([mesh.colours, colours]),
+    )
 
 
 def photo_colours(mesh: Mesh, avatar: Avatar, detail: PhotoDetail) -> np.ndarray:

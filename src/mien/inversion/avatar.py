@@ -9,6 +9,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from mien.core.checkpoint import read_safetensors, write_safetensors
+from mien.core.errors import CheckpointError
 from mien.generator.decoder import OUTPUTS
 from mien.generator.texels import SIZE
 from mien.inversion.hairprior import HEIGHT_SIZE
@@ -16,12 +17,15 @@ from mien.inversion.invert import Inversion
 from mien.inversion.soundness import provenance_of, require_sound
 from mien.morphable.crop import CropRegion
 from mien.morphable.fit import FaceFit, orbit_camera
+from mien.morphable.worn import WornGlasses
 
 KIND: Final = "avatar"
 VERTICES: Final = 5551
 """Of the head model."""
 DENSITY: Final = "hair_density"
 """Missing in the file of a head whose hair is as dense as can be."""
+GLASSES: Final = ("glasses_vertices", "glasses_faces", "glasses_rgba", "glasses_mask")
+"""Missing in the file of a head that wears none."""
 _FIXED: Final[dict[str, tuple[int | None, ...]]] = {
     "w": (None,),
     "residual": (OUTPUTS, SIZE, SIZE),
@@ -57,6 +61,8 @@ class Avatar:
     response_crosstalk: Float[Tensor, "52 52"]
     provenance: dict[str, Any]
     """Name and SHA-256 of the photo, options, versions, the generator's SHA-256."""
+    glasses: WornGlasses | None = None
+    """None if the person wears none."""
 
 
 def save_avatar(path: Path, avatar: Avatar) -> None:
@@ -81,6 +87,7 @@ def save_avatar(path: Path, avatar: Avatar) -> None:
         "background": avatar.background,
         "response_values": avatar.response_values,
         "response_crosstalk": avatar.response_crosstalk,
+        **_glasses_tensors(avatar.glasses),
     }
     header = {"kind": KIND, "provenance": avatar.provenance, "residual_error": fit.residual}
     write_safetensors(path, tensors, header)
@@ -92,6 +99,7 @@ def load_avatar(path: Path) -> Avatar:
     t, header = checkpoint.tensors, checkpoint.header
     t.setdefault("torso", torch.zeros(VERTICES, 3))  # a file without one shows the bare head model
     sizes = _FIXED | ({DENSITY: (HEIGHT_SIZE, HEIGHT_SIZE)} if DENSITY in t else {})
+    sizes |= _glasses_sizes(t)
     require_sound(t, sizes, path)
     provenance = provenance_of(header, path)
     x, y, side = t["crop"].tolist()
@@ -104,7 +112,33 @@ def load_avatar(path: Path) -> Avatar:
     inversion = Inversion(t["w"], t["residual"].float(), t["hair_height"], t["expression"], t.get(DENSITY))
     pictures = (t["photo"], t["alpha"], t["plate"], t["background"])
     response = (t["response_values"], t["response_crosstalk"])
-    return Avatar(inversion, fit, *pictures, *response, provenance)
+    return Avatar(inversion, fit, *pictures, *response, provenance, _glasses_of(t, path))
+
+
+def _glasses_tensors(worn: WornGlasses | None) -> dict[str, Tensor]:
+    """What a file holds of glasses; triangles as whole numbers in single precision."""
+    if worn is None:
+        return {}
+    parts = (worn.vertices, worn.faces.float(), worn.rgba, worn.mask.float() / 255)
+    return dict(zip(GLASSES, parts, strict=True))
+
+
+def _glasses_sizes(t: dict[str, Tensor]) -> dict[str, tuple[int | None, ...]]:
+    if not any(name in t for name in GLASSES):
+        return {}
+    count = len(t[GLASSES[0]]) if GLASSES[0] in t else None
+    size = tuple(t["photo"].shape[:2]) if "photo" in t else (None, None)
+    return dict(zip(GLASSES, ((count, 3), (None, 3), (count, 4), size), strict=True))
+
+
+def _glasses_of(t: dict[str, Tensor], path: Path) -> WornGlasses | None:
+    if GLASSES[0] not in t:
+        return None
+    vertices, faces, rgba, mask = (t[name] for name in GLASSES)
+    number = faces.long()
+    if not bool(((number >= 0) & (number < len(vertices)) & (number == faces)).all()):
+        raise CheckpointError(f"{path} holds triangles of glasses without corners; invert the photo again.")
+    return WornGlasses(vertices, number, rgba.clamp(0, 1), (mask.clamp(0, 1) * 255 + 0.5).to(torch.uint8))
 
 
 def frame_size(avatar: Avatar) -> tuple[int, int]:

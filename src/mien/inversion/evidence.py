@@ -50,6 +50,8 @@ RIM_WIDTH: Final = 0.016  # of the crop's side
 RIM_WEIGHT: Final = 0.02
 LEAST_ALIKE: Final = 0.1
 """Share of the hair's pixels above the chin whose colours are rarer than those that it may have below."""
+GLASSES_SHARE: Final = 12
+"""Of 255: pixels that glasses hide by more are not looked at."""
 MIN_HAIR_SHARE: Final = 0.02  # of the face's area; less is no hair
 
 
@@ -116,9 +118,17 @@ def region_camera(camera: Camera, size: tuple[int, int], box: tuple[int, int, in
     return Camera(camera.T_world_camera, K)
 
 
-def gather_evidence(rgb: np.ndarray, alpha: np.ndarray, fit: FaceFit, model: MorphableModel) -> PhotoEvidence:
-    """Look at a photo (uint8 [H, W, 3], alpha float32 [H, W]) through the fitted head."""
+def gather_evidence(
+    rgb: np.ndarray, alpha: np.ndarray, fit: FaceFit, model: MorphableModel,
+    glasses: np.ndarray | None = None,
+) -> PhotoEvidence:  # fmt: skip
+    """Look at a photo (uint8 [H, W, 3], alpha float32 [H, W]) through the fitted head.
+
+    What `glasses` hide (uint8 [H, W], share of each pixel) says nothing of the head.
+    """
     height, width = rgb.shape[:2]
+    if glasses is not None:
+        rgb = without_glasses(rgb, glasses)
     box = region_of_interest(fit, width, height)
     x0, y0, x1, y1 = box
     camera = region_camera(fit.photo_camera(width, height), (width, height), box)
@@ -147,6 +157,8 @@ def gather_evidence(rgb: np.ndarray, alpha: np.ndarray, fit: FaceFit, model: Mor
         (hair > 0.5, (hair <= 0.5) & (part >= 0)),
         fit.crop.side_px,
     )
+    if glasses is not None:
+        trust = trust * (1 - glasses[y0:y1, x0:x1].astype(np.float32) / 255)
     flat = torch.from_numpy
     return PhotoEvidence(
         box_px=box, camera=camera, origins=origins, directions=directions,
@@ -159,6 +171,12 @@ def gather_evidence(rgb: np.ndarray, alpha: np.ndarray, fit: FaceFit, model: Mor
         colour_weight=flat((trust.reshape(-1) * facing * interior.reshape(-1)).astype(np.float32)),
         interior=flat(interior.reshape(-1)),
     )  # fmt: skip
+
+
+def without_glasses(rgb: np.ndarray, glasses: np.ndarray) -> np.ndarray:
+    """A photo uint8 [H, W, 3] in whose glasses (uint8 [H, W]) the colours around them are carried (Telea
+    2004): enough to tell skin from hair."""
+    return np.asarray(cv2.inpaint(rgb, (glasses > GLASSES_SHARE).astype(np.uint8), 3, cv2.INPAINT_TELEA))
 
 
 def interior_weight(alpha: np.ndarray, depth: np.ndarray, side_px: float) -> np.ndarray:

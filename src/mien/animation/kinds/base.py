@@ -43,6 +43,7 @@ from mien.generator.model import MIEN_BASE, Generator, load_generator
 from mien.generator.samples import PAPER
 from mien.inversion.avatar import Avatar, frame_size, load_avatar, save_avatar
 from mien.inversion.evidence import gather_evidence
+from mien.inversion.glasses.find import find_glasses
 from mien.inversion.invert import invert
 from mien.io.images import Photo
 from mien.morphable.fit import fit_face
@@ -149,8 +150,10 @@ class BaseKind:
         model, generator = load_head_model(), load_generator(options.model)
         fit = fit_face(ready.face, (rgb.shape[1], rgb.shape[0]), model=model, rgb=rgb)
         fit = fit_torso(fit, alpha, model)
+        glasses = find_glasses(rgb, fit, model)
+        hidden = None if glasses is None else glasses.mask.numpy()
         inversion = invert(
-            gather_evidence(rgb, alpha, fit, model), fit, generator, model, config=options.inversion,
+            gather_evidence(rgb, alpha, fit, model, hidden), fit, generator, model, config=options.inversion,
             report=lambda stage, share: report(stage, 0.05 + 0.5 * share),
         )  # fmt: skip
         report("background", 0.6)
@@ -167,6 +170,7 @@ class BaseKind:
             response_values=torch.from_numpy(identity.values),
             response_crosstalk=torch.from_numpy(identity.crosstalk),
             provenance=provenance(ready, options, generator_sha256=_sha256(options.model)),
+            glasses=glasses,
         )
         report("calibrating", 0.7)
         response = measure_response(make_puppet(avatar, generator, model), probes=options.probes)
@@ -217,6 +221,7 @@ class BaseKind:
             "working size": "{1} x {0} px".format(*frame_size(avatar)),
             "aligned crop": described_crop(fit.crop),
             "fit residual": f"{100 * fit.residual:.2f} % of the face's size",
+            "glasses": "none" if avatar.glasses is None else "worn",
             "strongest expressions": strongest(fit.expression),
             "latent": f"|w| = {float(avatar.inversion.w.norm()):.2f}, {len(avatar.inversion.w)} dimensions",
         }

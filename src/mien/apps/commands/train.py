@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from mien.apps.commands.train_gan import gan
+from mien.apps.commands.train_glasses import glasses
 from mien.apps.commands.train_image import image_encoder
 from mien.apps.options import DeviceChoice, device_option, seed_option
 
@@ -19,6 +20,7 @@ def command() -> None:
 
 command.add_command(gan)
 command.add_command(image_encoder)
+command.add_command(glasses)
 
 
 @command.command()

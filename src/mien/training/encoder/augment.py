@@ -76,7 +76,7 @@ def draw_examples(
         keep = happens(random, n, config.others)
         image = _before(torch.lerp(image, other, keep), rgba)
     image = _hidden(image, random, config)
-    image = _photographed(image, random, config)
+    image = photographed(image, random, config)
     R = crop.R_camera_crop.transpose(1, 2) @ axis_angle_to_matrix(views.turn[rows, mirrored])
     return CropExamples(
         image=image.to(device),
@@ -132,7 +132,8 @@ def _hidden(image: Tensor, random: torch.Generator, config: AugmentConfig) -> Te
     return torch.lerp(image, colours, cover * happens(random, n, config.hidden)).clamp(0, 1)
 
 
-def _photographed(image: Tensor, random: torch.Generator, config: AugmentConfig) -> Tensor:
+def photographed(image: Tensor, random: torch.Generator, config: AugmentConfig) -> Tensor:
+    """Pictures [n, 3, h, w] in [0, 1] in other colours, less sharp, noisy and packed; h, w multiples of 8."""
     image = _soft(_recoloured(image, random, config), random, config)
     grain = config.noise * uniform(random, len(image), 1, 1, 1).square()
     coarse = F.interpolate(normal(random, len(image), 3, 40, 40), size=image.shape[-2:], mode="bilinear")

@@ -1,0 +1,1 @@
+"""Learning to see glasses, from procedural heads with and without them."""

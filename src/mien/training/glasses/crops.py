@@ -1,0 +1,170 @@
+"""Strips around the eyes of procedural heads with and without glasses, and what each pixel shows.
+
+A file for each head that depends on the settings and its number only, written whole or not at all; an
+interrupted build goes on where it was.
+"""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file, save_file
+
+from mien.core.atomic import atomic_path
+from mien.core.camera import Camera
+from mien.core.errors import InputError
+from mien.core.progress import progress
+from mien.morphable.eyecrop import cut_strip, eye_crop, seen_points
+from mien.morphable.glasses import PARTS, glasses_geometry
+from mien.morphable.landmarks import landmark_model
+from mien.morphable.model import load_head_model
+from mien.training.glasses.looks import draw_worn
+from mien.training.procedural.draws import draw_expression
+from mien.training.procedural.glasses import painted
+from mien.training.procedural.person import draw_person
+from mien.training.procedural.render.scene import Scene, make_sitter, pose
+from mien.training.procedural.render.spectacles import draw_glasses_part
+from mien.training.procedural.render.view import ProceduralView, render_view
+from mien.training.procedural.response import Response, draw_response
+
+CONFIG_FILE: Final = "config.json"
+BEYOND_PX: Final = 20
+"""Pixels around the strip that are kept, so that a strip may be cut a little beside."""
+FINER: Final = 2
+"""Samples of the masks along each side of a pixel."""
+RIM, ARM, LENS = 0, 1, 2
+"""Channels of the masks."""
+
+
+@dataclass(frozen=True)
+class CropConfig:
+    """What is rendered."""
+
+    heads: int = 160
+    expressions: int = 1
+    views: int = 2
+    """Of each expression."""
+    worn: int = 2
+    """Glasses tried on in each view, beside none."""
+    size_px: int = 320
+    """Side of the whole view."""
+    seed: int = 0
+
+
+Strips = dict[str, np.ndarray]
+"""rgb uint8 [N, H, W, 3] (premultiplied), alpha uint8 [N, H, W], masks uint8 [N, H, W, 3] (`RIM`, `ARM`,
+`LENS`), dark and worn uint8 [N]."""
+
+
+def build_crops(folder: Path, config: CropConfig, *, workers: int = 1) -> None:
+    """Render the set into a folder. Raises InputError if it holds a set with other settings."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings, own = folder / CONFIG_FILE, asdict(config)
+    if settings.exists() and json.loads(settings.read_text()) | {"heads": 0} != own | {"heads": 0}:
+        raise InputError(
+            f"{folder} holds strips made with other settings; choose another folder or delete it."
+        )
+    settings.write_text(json.dumps(own, indent=1, sort_keys=True))
+    todo = [k for k in range(config.heads) if not _path(folder, k).exists()]
+    for _ in progress(_all(folder, config, todo, workers), desc="heads with glasses", total=len(todo)):
+        pass
+
+
+def read_crops(folder: Path, heads: int) -> list[Strips]:
+    """The first heads of a set. Raises InputError if there are none."""
+    found = [_path(folder, k) for k in range(heads) if _path(folder, k).exists()]
+    if not found:
+        raise InputError(f"{folder} holds no strips of heads with glasses; make them first.")
+    return [load_file(path) for path in found]
+
+
+def draw_strips(config: CropConfig, index: int) -> Strips:
+    """A head's strips: the same for the same settings and number."""
+    model, rng = load_head_model(), np.random.default_rng([config.seed, index])
+    person = replace(draw_person(model, rng), glasses=None)
+    sitter, response = make_sitter(model, person), draw_response(rng, skin_luminance=person.skin_luminance)
+    rows: list[dict[str, np.ndarray]] = []
+    for _ in range(config.expressions):
+        scene = pose(sitter, draw_expression(rng))
+        bare = scene.shadows(person.light)
+        for _ in range(config.views):
+            yaw, pitch = np.clip(rng.normal(0, 0.4), -1.1, 1.1), np.clip(rng.normal(0, 0.15), -0.4, 0.4)
+            camera = Camera.orbit(float(yaw), float(pitch))
+            view = render_view(scene, camera, config.size_px, shadows=bare, response=response, rng=rng)
+            nothing = np.zeros((config.size_px, config.size_px, 3), np.uint8)
+            rows.append(_strip(scene, view, nothing) | {"dark": _flag(False), "worn": _flag(False)})
+            rows += [_with_glasses(scene, view, rng, response, config.size_px) for _ in range(config.worn)]
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+def _with_glasses(
+    scene: Scene, bare: ProceduralView, rng: np.random.Generator, response: Response, size_px: int
+) -> dict[str, np.ndarray]:
+    sitter = scene.sitter
+    marks = sitter.model.landmarks(torch.from_numpy(sitter.neutral)).numpy()
+    worn = draw_worn(rng, marks)
+    geometry = glasses_geometry(sitter.model, sitter.neutral, marks, worn.frame)
+    mesh = painted(geometry, worn.look)
+    dressed = replace(scene, sitter=replace(sitter, glasses=mesh))
+    shadows = dressed.shadows(sitter.person.light)
+    view = render_view(dressed, bare.camera, size_px, shadows=shadows, response=response, rng=rng)
+    side = size_px * FINER
+    before = np.where(bare.depth > 0, bare.depth, np.inf).repeat(FINER, 0).repeat(FINER, 1).ravel()
+    masks = np.zeros((side * side, 3), np.uint8)
+    for lenses in (True, False):
+        at = draw_glasses_part(mesh, bare.camera, side, lenses=lenses).before(before)
+        arm = geometry.part[at.face] == PARTS.index("arm")
+        masks[at.sample] = 0
+        masks[at.sample, np.where(arm, ARM, LENS if lenses else RIM)] = 255
+    small = masks.reshape(size_px, FINER, size_px, FINER, 3).mean((1, 3)).round().astype(np.uint8)
+    return _strip(scene, view, small) | {"dark": _flag(worn.dark), "worn": _flag(True)}
+
+
+def _strip(scene: Scene, view: ProceduralView, masks: np.ndarray) -> dict[str, np.ndarray]:
+    model, size = scene.sitter.model, len(view.alpha)
+    points = model.landmarks(torch.from_numpy(np.asarray(scene.body.vertices, np.float32)))
+    crop = eye_crop(seen_points(view.camera, points, (size, size)), landmark_model(model))
+    alpha = np.repeat(_byte(view.alpha)[..., None], 3, 2)
+    cut = [cut_strip(image, crop, beyond_px=BEYOND_PX) for image in (_byte(view.rgb), alpha, masks)]
+    rgb, cover, parts = (np.rint(t.permute(1, 2, 0).numpy() * 255).astype(np.uint8) for t in cut)
+    return {"rgb": rgb, "alpha": cover[..., 0], "masks": parts}
+
+
+def _flag(value: bool) -> np.ndarray:
+    return np.array(value, np.uint8)
+
+
+def _byte(values: np.ndarray) -> np.ndarray:
+    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+
+
+def _path(folder: Path, index: int) -> Path:
+    return folder / f"{index:06d}.safetensors"
+
+
+def _all(folder: Path, config: CropConfig, todo: list[int], workers: int) -> Iterator[int]:
+    render = partial(_one, folder, config)
+    if workers <= 1:
+        yield from map(render, todo)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(render, todo)
+
+
+def _one(folder: Path, config: CropConfig, index: int) -> int:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # sums in one order, whatever the machine
+    try:
+        strips = draw_strips(config, index)
+    finally:
+        torch.set_num_threads(threads)
+    with atomic_path(_path(folder, index)) as path:
+        save_file({name: np.ascontiguousarray(values) for name, values in strips.items()}, path)
+    return index
