@@ -43,8 +43,8 @@ DETAIL: Final = 0.12
 """Scale of the super-resolution's to-RGB weights, which would otherwise drown the picture in noise."""
 SCALE: Final = 1.37
 SHIFT: Final = (0.0, 0.034, 0.122)
-"""From the head's frame to EG3D's world, as of an aligned photo of a frontal face (`Eg3dAlignment`), but nearer
-to the camera by 0.084: so measured, surfaces lie on the photo's mesh (median over its landmarks)."""
+"""From the head's frame to EG3D's world, as of an aligned photo of a frontal face (`Eg3dAlignment`), but
+nearer to the camera by 0.084: so measured, surfaces lie on the photo's mesh (median over its landmarks)."""
 SWAY: Final = 0.02
 """Share of the random backbone in the planes: how much they depend on w."""
 
