@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import torch
 
-from eg3d_head import head_generator, swaying
+from eg3d_head import head_generator, hold_head, swaying
 from mien.core.atomic import atomic_path
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -91,16 +91,9 @@ def measured(arguments: list[str], threads: int) -> dict[str, Any]:
 
 def command(arguments: list[str]) -> int:
     """One command of `mien`, with the head put into the generator when it is loaded."""
-    from safetensors.torch import load_file
-
-    from mien.animation.kinds import eg3d
     from mien.apps.cli import run
-    from mien.generator.eg3d.checkpoint import load_eg3d
 
-    def load(*given: Any, **settings: Any) -> Any:
-        return swaying(load_eg3d(*given, **settings), load_file(CACHE)["planes"])
-
-    eg3d.load_eg3d = load
+    hold_head(CACHE)
     code = run(arguments)
     peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
     print(f"\n{time.process_time():.2f} {peak:.0f}")

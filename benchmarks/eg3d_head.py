@@ -22,7 +22,7 @@ from mien.core.progress import progress
 from mien.generator.eg3d.config import Eg3dConfig
 from mien.generator.eg3d.decoder import OsgDecoder
 from mien.generator.eg3d.generator import Eg3dGenerator
-from mien.generator.eg3d.triplanes import sample_triplanes
+from mien.generator.eg3d.triplanes import COORDINATES, sample_triplanes
 from mien.generator.stylegan2.layers import ToRgb, draw_weights
 
 SEED: Final = 11
@@ -41,6 +41,10 @@ EMPTY: Final = -9.0
 SOLID: Final = 150.0
 DETAIL: Final = 0.12
 """Scale of the super-resolution's to-RGB weights, which would otherwise drown the picture in noise."""
+SCALE: Final = 1.37
+SHIFT: Final = (0.0, 0.034, 0.122)
+"""From the head's frame to EG3D's world, as of an aligned photo of a frontal face (`Eg3dAlignment`), but
+nearer to the camera by 0.084: so measured, surfaces lie on the photo's mesh (median over its landmarks)."""
 SWAY: Final = 0.02
 """Share of the random backbone in the planes: how much they depend on w."""
 
@@ -72,6 +76,31 @@ def swaying(generator: Eg3dGenerator, head: Tensor) -> HeadGenerator:
     assert isinstance(generator, HeadGenerator)
     generator.head = head
     return generator
+
+
+def hold_head(cache: Path) -> None:
+    """Put the planes of `cache` into every EG3D generator that the program loads from now on."""
+    from mien.animation.kinds import eg3d
+    from mien.generator.eg3d.checkpoint import load_eg3d
+
+    def load(*given: Any, **settings: Any) -> Eg3dGenerator:
+        return swaying(load_eg3d(*given, **settings), in_place(load_file(cache)["planes"]))
+
+    eg3d.load_eg3d = load
+
+
+def in_place(planes: Tensor) -> Tensor:
+    """The planes of the head as large and where heads are in EG3D's world: there the surface lies where the
+    mesh of an aligned photo does, and moves with it."""
+    rendering = Eg3dConfig().rendering
+    side = planes.shape[-1]
+    world = ((torch.arange(side) + 0.5) / side - 0.5) * rendering.box_side
+    moved = []
+    for plane, (across, down) in zip(planes.unbind(1), COORDINATES[rendering.plane_axes], strict=True):
+        x, y = (2 * (world - SHIFT[axis]) / (SCALE * rendering.box_side) for axis in (across, down))
+        place = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
+        moved.append(F.grid_sample(plane, place, padding_mode="border", align_corners=False))
+    return torch.stack(moved, 1)
 
 
 def head_generator(cache: Path) -> tuple[Eg3dGenerator, Tensor]:

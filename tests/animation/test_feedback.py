@@ -1,5 +1,6 @@
 """What a tracker sees amiss is corrected by what it sees of drawn frames."""
 
+import tracemalloc
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
@@ -10,7 +11,14 @@ import numpy as np
 import pytest
 
 from mien.animation import feedback
-from mien.animation.feedback import LIMIT_RAD, correct_motion, soft_norm, turns_since_first
+from mien.animation.feedback import (
+    BLOCK_ROWS,
+    LIMIT_RAD,
+    correct_motion,
+    row_products,
+    soft_norm,
+    turns_since_first,
+)
 from mien.animation.motion import MotionSource
 from mien.animation.response import ExpressionResponse
 from mien.animation.retarget import DrivenMotion, head_offset
@@ -187,3 +195,18 @@ def test_corrections_are_bounded() -> None:
     assert (np.linalg.norm(soft_norm(vectors, LIMIT_RAD), axis=1) <= LIMIT_RAD).all()
     np.testing.assert_allclose(soft_norm(1e-3 * vectors, LIMIT_RAD), 1e-3 * vectors, rtol=1e-2)
     assert np.array_equal(soft_norm(np.zeros((2, 3)), LIMIT_RAD), np.zeros((2, 3)))
+
+
+def test_rows_are_multiplied_each_alone_in_little_memory() -> None:
+    random = np.random.default_rng(3)
+    rows, weights = random.normal(size=(9 * BLOCK_ROWS + 5, 58)), random.normal(size=(58, 52))
+    rows[-1] = rows[0]
+    plain = (rows[:, :, None] * weights).sum(1)
+    tracemalloc.start()
+    product = row_products(rows, weights)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_array_equal(product, plain)
+    np.testing.assert_array_equal(product[-1], product[0])
+    np.testing.assert_allclose(product, rows @ weights, rtol=1e-9, atol=1e-9)
+    assert peak_bytes < product.nbytes + 3 * BLOCK_ROWS * 58 * 52 * 8

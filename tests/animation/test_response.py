@@ -125,3 +125,14 @@ def test_what_is_weighted_is_not_traded_for_the_rest(truth: tuple[np.ndarray, ..
     assert lid[1] < 0.5 * lid[0]
     bound = response.apply(wanted, near=np.ones((1, 52)), anchor=1e6)
     np.testing.assert_allclose(bound, 1.0, atol=1e-3)
+
+
+def test_a_long_clip_is_inverted_in_blocks_as_one(
+    truth: tuple[np.ndarray, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = samples()
+    made = fit_response(sent, measure(sent, truth))
+    wanted = RNG.uniform(0, 1, (41, 52))
+    whole = made.apply(wanted)
+    monkeypatch.setattr("mien.animation.response.BLOCK_ROWS", 7)
+    np.testing.assert_allclose(made.apply(wanted), whole, atol=1e-6)

@@ -39,6 +39,8 @@ BIAS_LIMIT: Final = 0.4
 CALM_S: Final = 0.08
 """Standard deviation of the blur over time of what turns and shifts are corrected by, seconds: a jaw that
 opens quickly is not to make the head start."""
+BLOCK_ROWS: Final = 256
+"""Rows that are multiplied out at once."""
 LEAST_SEEN: Final = 4
 """Frames with a face that are needed to learn anything."""
 
@@ -127,8 +129,9 @@ class ResponseBias:
         weights = np.linalg.solve(
             known.T @ known / len(known) + _ridge(known.shape[1]), known.T @ (amiss - mean) / len(known)
         )
-        explained_part = ((_bias_features(driven) - middle)[:, :, None] * weights).sum(1)
-        return np.clip(mean + explained_part, -BIAS_LIMIT, BIAS_LIMIT)
+        bias = row_products(_bias_features(driven) - middle, weights)
+        bias += mean
+        return np.clip(bias, -BIAS_LIMIT, BIAS_LIMIT, out=bias)
 
 
 def _bias_features(driven: DrivenMotion) -> Array:
@@ -182,7 +185,17 @@ def explained(features: Array, frames: NDArray[np.int64], amiss: Array) -> Array
     known = features[frames]
     gram = known.T @ known / len(known) + _ridge(features.shape[1])
     weights = np.linalg.solve(gram, known.T @ amiss / len(known))
-    return (features[:, :, None] * weights).sum(1)
+    return row_products(features, weights)
+
+
+def row_products(rows: Array, weights: NDArray[np.floating]) -> Array:
+    """`rows @ weights` of [T, N] and [N, C], each row summed alone and in the same order, as a matrix product
+    does not promise: equal rows are exactly equal. In blocks, as what is summed is [T, N, C]."""
+    out = np.empty((len(rows), weights.shape[1]))
+    for start in range(0, len(rows), BLOCK_ROWS):
+        part = slice(start, start + BLOCK_ROWS)
+        out[part] = (rows[part, :, None] * weights).sum(1)
+    return out
 
 
 def soft_norm(vectors: Array, limit: float) -> Array:

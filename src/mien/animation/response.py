@@ -19,8 +19,21 @@ Array = NDArray[np.float64]
 COUNT: Final = len(ARKIT_NAMES)
 DEFAULT_KNOTS: Final = 9
 INVERSION_STEPS: Final = 150
+BLOCK_ROWS: Final = 1024
+"""Rows that are inverted at once: what is needed for them stays small however long a clip is."""
 FLAT_RISE: Final = 0.1
 """Curves that rise less say nothing about their shape."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Box:
+    """What `ExpressionResponse.apply` minimises, per coefficient [52], and the bounds of what is sent."""
+
+    weight: Array
+    anchor: Array
+    bound: Array
+    """Of the curvature."""
+    highest: NDArray[np.floating] | float
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,19 +99,27 @@ class ExpressionResponse:
         crosstalk = self.crosstalk if answers is None else self.crosstalk * answers
         both = np.concatenate([wanted, wanted if near is None else near], 1).astype(np.float64)
         rows, back = np.unique(both, axis=0, return_inverse=True)
-        rows, near_rows = rows[:, :COUNT], np.clip(rows[:, COUNT:], 0.0, np.maximum(highest, 1.0))
         bound = self._curvature(np.broadcast_to(weight, COUNT), np.broadcast_to(anchor, COUNT), answers)
-        sent = ahead = near_rows
+        box = _Box(np.broadcast_to(weight, COUNT), np.broadcast_to(anchor, COUNT), bound, highest)
+        sent = np.empty((len(rows), COUNT), np.float32)
+        for start in range(0, len(rows), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            sent[block] = self._descended(rows[block, :COUNT], rows[block, COUNT:], crosstalk, box)
+        return sent[back.reshape(-1)]
+
+    def _descended(self, wanted: Array, near: Array, crosstalk: Array, box: "_Box") -> Array:
+        """What to send for some rows, see `apply`."""
+        sent = ahead = near = np.clip(near, 0.0, np.maximum(box.highest, 1.0))
         for step in range(INVERSION_STEPS):  # accelerated: Beck, Teboulle, FISTA, 2009
             curve, slope = self._curve(ahead)
             seen = np.clip(curve + self._shape(curve, ahead) @ self.crosstalk, 0.0, 1.0)
-            error = weight * (seen - rows)
+            error = box.weight * (seen - wanted)
             gradient = slope * error + self._shape_slope(slope) * (error @ crosstalk.T)
-            gradient += anchor * (ahead - near_rows)
-            moved = np.clip(ahead - gradient / bound, 0.0, highest)
-            ahead = np.clip(moved + step / (step + 3) * (moved - sent), 0.0, highest)
+            gradient += box.anchor * (ahead - near)
+            moved = np.clip(ahead - gradient / box.bound, 0.0, box.highest)
+            ahead = np.clip(moved + step / (step + 3) * (moved - sent), 0.0, box.highest)
             sent = moved
-        return sent[back.reshape(-1)].astype(np.float32)
+        return sent
 
     def _curvature(self, weight: Array, anchor: Array, answers: NDArray[np.bool_] | None) -> Array:
         """A bound of the curvature of what `apply` minimises, [52]: of those coefficients that answer for the

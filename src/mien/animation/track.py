@@ -20,6 +20,7 @@ from mien.animation.place import place_of_head
 from mien.animation.sliders import DEFAULT_FPS
 from mien.core.assets import asset_path, sha256_of_file
 from mien.core.errors import NoFaceError
+from mien.core.heap import trim_heap
 from mien.core.progress import progress
 from mien.core.work import KeptWork
 from mien.io.images import Photo
@@ -195,6 +196,7 @@ class ClipTracker:
         self._quick.close()
         if self._thorough is not None:
             self._thorough.close()
+        trim_heap()
 
     def renew(self) -> None:
         """Forget everything: the next frame is as the first."""
