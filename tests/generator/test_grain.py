@@ -1,5 +1,6 @@
 import torch
 
+from mien.generator.detail import TYPICAL, evened
 from mien.generator.grain import (
     HUE_PULL,
     LIGHT_PULL,
@@ -91,3 +92,12 @@ def test_texels_are_as_large_as_the_chart_makes_them() -> None:
     torch.testing.assert_close(apart[body], (across[body, 1:] + across[body, :-1]) / 2, rtol=0.03, atol=0)
     apart = (points[1:] - points[:-1]).norm(dim=-1)
     torch.testing.assert_close(apart[body], (along[1:] + along[:-1])[body] / 2, rtol=0.05, atol=0)
+
+
+def test_evidence_counts_alike_in_small_and_large_photos() -> None:
+    weight = torch.rand(64, 64, generator=torch.Generator().manual_seed(0))
+    weight[:, :20] = 0
+    torch.testing.assert_close(evened(weight), evened(7 * weight))
+    large = evened(weight)
+    assert (large[large <= TYPICAL].sum() / large.sum() - 0.5).abs() < 0.01
+    assert evened(torch.zeros(64, 64)).abs().max() == 0

@@ -23,6 +23,9 @@ from mien.generator.texels import SIZE, Splatted, island_rows, unseen
 from mien.morphable.carry import chart_grid
 from mien.morphable.regions import on_scalp
 
+TYPICAL: Final = 4.0
+"""Weight of texels that have half of the evidence together with all that have less, of hair in a photo of
+512 px with the head half as wide."""
 HAIR_DOUBT: Final = 30.0
 """How much more must be seen of hair than of skin to be kept: its sides are smeared along grazing rays."""
 
@@ -68,8 +71,8 @@ def put_hidden(
         (BODY_RGB, completed.body, evidence.body[1]),
         (HAIR_RGB, completed.hair, evidence.hair[1] if kept is None else kept),
     ):
-        doubt = HAIR_DOUBT if channels == HAIR_RGB else 1.0
-        share = _fitted(unseen(weight / doubt)[None, None], size)[0, 0].clone()
+        doubted = evened(weight) / HAIR_DOUBT if channels == HAIR_RGB else weight
+        share = _fitted(unseen(doubted)[None, None], size)[0, 0].clone()
         if channels == BODY_RGB and not islands:
             share[: island_rows(size)] = 0
         own = _fitted(base[channels][None], size)[0]
@@ -89,6 +92,7 @@ def _as_seen(
     total, weight = evidence
     if weight.sum() <= 0:
         return guess
+    total, weight = total * evened(weight) / weight.clamp(min=1e-6), evened(weight)
     grid = chart_grid(len(weight))
     # By area, not by pixels, of which the front has most; and nearer to what is hidden.
     seen = weight / (weight + HALF_SEEN) * grid[..., 0].abs()
@@ -98,6 +102,14 @@ def _as_seen(
     weight = _fitted(weight[None, None], len(share))[0, 0]
     grain = laid_grain(shown, weight)
     return towards(guess, mean, share) + (drawn_grain(shown, weight) if grain is None else grain)
+
+
+def evened(weight: Float[Tensor, "size size"]) -> Float[Tensor, "size size"]:
+    """Weight of evidence as of a photo that shows what it shows best with `TYPICAL` pixels a texel."""
+    ordered = weight.flatten().sort().values
+    total = ordered.cumsum(0)
+    half = ordered[int((total < total[-1] / 2).sum().clamp(max=len(ordered) - 1))]
+    return weight * TYPICAL / half.clamp(min=1e-6)
 
 
 def add_detail(generator: Generator, planes: Planes, w: Float[Tensor, " w"], *, seed: int = 0) -> Planes:
