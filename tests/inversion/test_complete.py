@@ -88,3 +88,5 @@ def test_what_was_seen_in_the_place_of_hair_is_kept() -> None:
     kept = torch.full((EVIDENCE_SIZE, EVIDENCE_SIZE), 4.0)
     assert put_hidden(residual, shown, completed)[:, HAIR_RGB].abs().max() > 0
     assert put_hidden(residual, shown, completed, kept)[:, HAIR_RGB].abs().max() == 0
+    clothes = shown.hair[1] + 0.1  # little is seen of them, but they are no hair
+    assert put_hidden(residual, shown, completed, clothes)[:, HAIR_RGB].abs().max() == 0

@@ -71,8 +71,11 @@ def put_hidden(
         (BODY_RGB, completed.body, evidence.body[1]),
         (HAIR_RGB, completed.hair, evidence.hair[1] if kept is None else kept),
     ):
-        doubted = evened(weight) / HAIR_DOUBT if channels == HAIR_RGB else weight
-        share = _fitted(unseen(doubted)[None, None], size)[0, 0].clone()
+        share = unseen(weight)
+        if channels == HAIR_RGB:
+            other = (weight - evidence.hair[1]).clamp(min=0)  # clothes, ears
+            share = torch.minimum(unseen(evened(weight) / HAIR_DOUBT), unseen(other))
+        share = _fitted(share[None, None], size)[0, 0].clone()
         if channels == BODY_RGB and not islands:
             share[: island_rows(size)] = 0
         own = _fitted(base[channels][None], size)[0]
