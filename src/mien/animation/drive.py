@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -11,7 +12,15 @@ from torch import Tensor
 
 from mien.animation.detail import PhotoDetail, Places, add_detail, carried_of, make_detail, places_of
 from mien.animation.fastlayer import fast_layer
-from mien.animation.glasses import draw_glasses, moved_glasses, over_layer, over_render, worn_photo
+from mien.animation.glasses import (
+    GlassesLayer,
+    WornPhoto,
+    draw_glasses,
+    moved_glasses,
+    over_layer,
+    over_render,
+    worn_photo,
+)
 from mien.animation.layer import Layer
 from mien.animation.plate import shown_weight, smoothstep
 from mien.core.camera import Camera
@@ -58,6 +67,11 @@ class Puppet:
     """The same of the hair's shell."""
     detail: PhotoDetail | None = None
     """What the photo shows beyond the render; None draws the plain render."""
+
+    @cached_property
+    def worn_photo(self) -> WornPhoto:
+        """The photo that shows the glasses, looked up in every frame."""
+        return worn_photo(self.avatar)
 
 
 def make_puppet(
@@ -194,10 +208,13 @@ def moving_layer(
         layer = fast_layer(puppet.detail, out, camera, motion, (x0, y0), STILL_WEIGHT)
     else:
         layer = plain_layer(puppet, out, camera, motion, (x0, y0))
+    return over_layer(layer, glasses_of(puppet, head, camera, out))
+
+
+def glasses_of(puppet: Puppet, head: PosedHead, camera: Camera, out: RenderOutput) -> GlassesLayer | None:
+    """The avatar's glasses before the head's render `out`; None if there are none to be seen."""
     worn = puppet.avatar.glasses
-    if worn is None:
-        return layer
-    return over_layer(layer, draw_glasses(worn, head, camera, out, worn_photo(puppet.avatar)))
+    return None if worn is None else draw_glasses(worn, head, camera, out, puppet.worn_photo)
 
 
 def plain_layer(
@@ -274,10 +291,7 @@ def render_bust(
     shown = out
     if puppet.detail is not None:
         shown = add_detail(puppet.detail, out, _places(puppet, out, camera, None), camera, None)
-    worn = puppet.avatar.glasses
-    if worn is None:
-        return shown
-    return over_render(shown, draw_glasses(worn, head, camera, out, worn_photo(puppet.avatar)))
+    return over_render(shown, glasses_of(puppet, head, camera, out))
 
 
 def turned_camera(

@@ -36,7 +36,7 @@ LIMIT_SHIFT: Final = 0.1
 """No correction is larger."""
 BIAS_LIMIT: Final = 0.4
 """No coefficient's forecast is corrected by more."""
-CALM_S: Final = 0.08
+POSE_CALM_S: Final = 0.08
 """Standard deviation of the blur over time of what turns and shifts are corrected by, seconds: a jaw that
 opens quickly is not to make the head start."""
 BLOCK_ROWS: Final = 256
@@ -148,7 +148,7 @@ def _turned_back(driven: DrivenMotion, seen: Seen, wanted: Array, source_distanc
     amiss = np.concatenate([turns_since_first(seen.R_camera_head), offset], 1) - wanted[seen.frames]
     sent = _changes(driven)
     features = np.concatenate([sent, driven.expression.astype(np.float64) - driven.expression[:1]], 1)
-    correction = blurred_in_time(explained(features, seen.frames, amiss), driven.time_s, CALM_S)
+    correction = blurred_in_time(explained(features, seen.frames, amiss), driven.time_s, POSE_CALM_S)
     correction -= correction[:1]
     turns = sent[:, :3] - soft_norm(correction[:, :3], LIMIT_RAD)
     shifts = sent[:, 3:] - soft_norm(correction[:, 3:], LIMIT_SHIFT)

@@ -95,7 +95,8 @@ def _as_seen(
     total, weight = evidence
     if weight.sum() <= 0:
         return guess
-    total, weight = total * evened(weight) / weight.clamp(min=1e-6), evened(weight)
+    even = evened(weight)
+    total, weight = total * even / weight.clamp(min=1e-6), even
     grid = chart_grid(len(weight))
     # By area, not by pixels, of which the front has most; and nearer to what is hidden.
     seen = weight / (weight + HALF_SEEN) * grid[..., 0].abs()

@@ -99,6 +99,12 @@ def lifted(outline: np.ndarray, lift: float) -> np.ndarray:
     return np.stack([x, y + rise * (y > 0)], 1)
 
 
+def stretched(outline: np.ndarray, low: float) -> np.ndarray:
+    """The outline with its lower half `low` times as high, and the upper half as much less."""
+    x, y = outline[:, 0], outline[:, 1]
+    return np.stack([x, y * np.where(y < 0, low, 2 - low)], 1)
+
+
 def front_z(marks: np.ndarray, thickness: float, slip: float = 0.0) -> float:
     """Where the lenses' middles stand on a head with MediaPipe's points [478, 3]: before brows, lashes and
     the nose's bridge. `slip` is how far down the nose they sit."""

@@ -18,7 +18,7 @@ from torch import Tensor
 from mien.core.camera import Camera
 from mien.morphable.eyecrop import STRIP_PX, UNITS_PER_PX, strip_from_photo
 from mien.morphable.facecrop import FaceCrop
-from mien.morphable.glasses import GAP, MM, Frame, eye_middles, front_z, lifted, superellipse
+from mien.morphable.glasses import GAP, MM, Frame, eye_middles, front_z, lifted, stretched, superellipse
 
 FINE: Final = 2
 """Pixels of the drawing along each side of one of the strip."""
@@ -117,7 +117,7 @@ class _Energy:
         outline = superellipse(v["width"] * MM, v["height"] * MM, v["power"], count)
         if abs(v["lift"]) > 1e-6:
             outline = lifted(outline, v["lift"])
-        outline[:, 1] *= np.where(outline[:, 1] < 0, v["low"], 2 - v["low"])
+        outline = stretched(outline, v["low"])
         middles = self.eyes.copy()
         apart = max(v["apart"], v["width"] + 0.5 * GAP / MM) * MM
         middles[:, 0] = np.sign(middles[:, 0]) * apart + v["aside"] * MM

@@ -3,8 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import torch
-
+from mien.core.parallel import one_thread
 from mien.morphable.encoder import ASSET, save_encoder
 from mien.morphable.model import load_head_model
 from mien.training.encoder.examples import ExampleConfig, build_examples
@@ -39,13 +38,9 @@ def train_encoder(
     The same heads and settings give the same bytes. Raises InputError if there are no heads or too few.
     """
     plan = plan or EncoderPlan()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # sums in one order, whatever the machine
-    try:
+    with one_thread():
         examples = build_examples(shards_in(data_folder)[: plan.heads], folder / "examples", plan.examples)
         encoder, scores = train_geometry_encoder(examples, load_head_model(), plan.geometry)
-    finally:
-        torch.set_num_threads(threads)
     path = folder / ASSET
     training = {
         "command": command, "heads": int(examples.head.unique().numel()), "faces": len(examples.points),

@@ -5,11 +5,8 @@ interrupted build goes on where it was.
 """
 
 import json
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 from mien.core.atomic import atomic_path
 from mien.core.camera import Camera
 from mien.core.errors import InputError
+from mien.core.parallel import in_processes, one_thread
 from mien.core.progress import progress
 from mien.morphable.eyecrop import cut_strip, eye_crop, seen_points
 from mien.morphable.glasses import PARTS, glasses_geometry
@@ -33,6 +31,7 @@ from mien.training.procedural.render.scene import Scene, make_sitter, pose
 from mien.training.procedural.render.spectacles import draw_glasses_part
 from mien.training.procedural.render.view import ProceduralView, render_view
 from mien.training.procedural.response import Response, draw_response
+from mien.training.procedural.shards import as_bytes
 
 CONFIG_FILE: Final = "config.json"
 BEYOND_PX: Final = 20
@@ -73,7 +72,8 @@ def build_crops(folder: Path, config: CropConfig, *, workers: int = 1) -> None:
         )
     settings.write_text(json.dumps(own, indent=1, sort_keys=True))
     todo = [k for k in range(config.heads) if not _path(folder, k).exists()]
-    for _ in progress(_all(folder, config, todo, workers), desc="heads with glasses", total=len(todo)):
+    drawn = in_processes(partial(_one, folder, config), todo, workers=workers)
+    for _ in progress(drawn, desc="heads with glasses", total=len(todo)):
         pass
 
 
@@ -131,8 +131,8 @@ def _strip(scene: Scene, view: ProceduralView, masks: np.ndarray) -> dict[str, n
     model, size = scene.sitter.model, len(view.alpha)
     points = model.landmarks(torch.from_numpy(np.asarray(scene.body.vertices, np.float32)))
     crop = eye_crop(seen_points(view.camera, points, (size, size)), landmark_model(model))
-    alpha = np.repeat(_byte(view.alpha)[..., None], 3, 2)
-    cut = [cut_strip(image, crop, beyond_px=BEYOND_PX) for image in (_byte(view.rgb), alpha, masks)]
+    alpha = np.repeat(as_bytes(view.alpha)[..., None], 3, 2)
+    cut = [cut_strip(image, crop, beyond_px=BEYOND_PX) for image in (as_bytes(view.rgb), alpha, masks)]
     rgb, cover, parts = (np.rint(t.permute(1, 2, 0).numpy() * 255).astype(np.uint8) for t in cut)
     return {"rgb": rgb, "alpha": cover[..., 0], "masks": parts}
 
@@ -141,30 +141,13 @@ def _flag(value: bool) -> np.ndarray:
     return np.array(value, np.uint8)
 
 
-def _byte(values: np.ndarray) -> np.ndarray:
-    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
-
-
 def _path(folder: Path, index: int) -> Path:
     return folder / f"{index:06d}.safetensors"
 
 
-def _all(folder: Path, config: CropConfig, todo: list[int], workers: int) -> Iterator[int]:
-    render = partial(_one, folder, config)
-    if workers <= 1:
-        yield from map(render, todo)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(render, todo)
-
-
 def _one(folder: Path, config: CropConfig, index: int) -> int:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # sums in one order, whatever the machine
-    try:
+    with one_thread():
         strips = draw_strips(config, index)
-    finally:
-        torch.set_num_threads(threads)
     with atomic_path(_path(folder, index)) as path:
         save_file({name: np.ascontiguousarray(values) for name, values in strips.items()}, path)
     return index

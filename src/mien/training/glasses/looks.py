@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from mien.morphable.glasses import GAP, MM, Frame, eye_middles, front_z, lifted, superellipse
+from mien.morphable.glasses import GAP, MM, Frame, eye_middles, front_z, lifted, stretched, superellipse
 from mien.training.procedural.glasses import GlassesLook
 
 DARK_SHARE: Final = 0.25
@@ -14,7 +14,7 @@ HALF_RIM_SHARE: Final = 0.12
 
 
 @dataclass(frozen=True, eq=False)
-class WornGlasses:
+class DrawnGlasses:
     """A frame and its surfaces."""
 
     frame: Frame
@@ -24,7 +24,7 @@ class WornGlasses:
     """Whether the lenses hide the eyes."""
 
 
-def draw_worn(rng: np.random.Generator, marks: np.ndarray) -> WornGlasses:
+def draw_worn(rng: np.random.Generator, marks: np.ndarray) -> DrawnGlasses:
     """Any glasses on a head with MediaPipe's points [478, 3]."""
     metal = bool(rng.uniform() < METAL_SHARE)
     dark = bool(rng.uniform() < DARK_SHARE)
@@ -35,7 +35,7 @@ def draw_worn(rng: np.random.Generator, marks: np.ndarray) -> WornGlasses:
     if rng.uniform() < 0.5:
         outline = lifted(outline, float(rng.uniform(-0.25, 0.4)))
     low = rng.uniform(0.85, 1.25) if rng.uniform() < 0.5 else 1.0
-    outline[:, 1] = np.where(outline[:, 1] < 0, outline[:, 1] * low, outline[:, 1] * (2 - low))
+    outline = stretched(outline, low)
     middles = eye_middles(marks)
     apart = np.maximum(np.abs(middles[:, 0]), width + GAP * rng.uniform(0.8, 1.5))
     middles[:, 0] = np.sign(middles[:, 0]) * apart.mean()
@@ -49,7 +49,7 @@ def draw_worn(rng: np.random.Generator, marks: np.ndarray) -> WornGlasses:
         tint=tints[rng.integers(len(tints))] if dark else (0.97, 0.985, 0.98),
         lens_alpha=float(rng.uniform(0.7, 0.97) if dark else rng.uniform(0.01, 0.1)), slip=0.0,
     )  # fmt: skip
-    return WornGlasses(Frame(outline, middles, thickness, metal, half_rim, roll), look, dark)
+    return DrawnGlasses(Frame(outline, middles, thickness, metal, half_rim, roll), look, dark)
 
 
 def _colour(rng: np.random.Generator, metal: bool) -> tuple[float, float, float]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mien.core.errors import InputError
+from mien.core.parallel import one_thread
 from mien.morphable.glassesnet import (
     ARM,
     ASSET,
@@ -87,17 +88,13 @@ def train_glasses(
     """Train on the strips in a folder and write `glasses_finder.safetensors`. Takes minutes; the same strips
     and settings give the same file. Raises InputError if there are too few heads."""
     config = config or GlassesTraining()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # sums in one order, whatever the machine
-    try:
+    with one_thread():
         heads = read_crops(data_folder, config.heads)
         held = max(round(len(heads) * config.held_out), 1)
         if len(heads) <= held:
             raise InputError(f"{data_folder} holds {len(heads)} heads; training wants two or more.")
         network = fit_network(joined(heads[:-held]), config, on_log)
         scores = score(network, joined(heads[-held:]), config)
-    finally:
-        torch.set_num_threads(threads)
     path = folder / ASSET
     training = {
         "command": command, "heads": len(heads), "steps": config.steps, "scores": asdict(scores),

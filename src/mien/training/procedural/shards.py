@@ -6,21 +6,19 @@ build goes on where it was, on any number of workers.
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
 import cv2
 import numpy as np
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from mien.core.atomic import atomic_path
 from mien.core.errors import InputError
+from mien.core.parallel import in_processes, one_thread
 from mien.core.progress import progress
 from mien.morphable.model import load_head_model
 from mien.training.procedural.draws import draw_camera, draw_expression
@@ -76,7 +74,8 @@ def build_shards(folder: Path, config: ShardConfig, *, workers: int = 1) -> None
         )
     settings.write_text(text)
     todo = [k for k in range(config.heads) if not shard_path(folder, k).exists()]
-    for _ in progress(_all(folder, config, todo, workers), desc="procedural heads", total=len(todo)):
+    drawn = in_processes(partial(_one, folder, config), todo, workers=workers)
+    for _ in progress(drawn, desc="procedural heads", total=len(todo)):
         pass
 
 
@@ -125,10 +124,10 @@ def _maps(maps: ChartMaps) -> dict[str, np.ndarray]:
         return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA))
 
     return {
-        "body": _byte(maps.body), "hair": _byte(maps.hair),
-        "body_albedo": _byte(small(maps.body_albedo, SMALL)),
-        "hair_albedo": _byte(small(maps.hair_albedo, SMALL)),
-        "clothed": _byte(small(maps.clothed, SMALL)), "opacity": _byte(small(maps.opacity, half)),
+        "body": as_bytes(maps.body), "hair": as_bytes(maps.hair),
+        "body_albedo": as_bytes(small(maps.body_albedo, SMALL)),
+        "hair_albedo": as_bytes(small(maps.hair_albedo, SMALL)),
+        "clothed": as_bytes(small(maps.clothed, SMALL)), "opacity": as_bytes(small(maps.opacity, half)),
         "height": small(maps.height, half).astype(np.float16),
     }  # fmt: skip
 
@@ -157,34 +156,21 @@ def _pixels(view: ProceduralView) -> dict[str, np.ndarray]:
     kind[np.isin(view.semantic, (Semantic.GLASSES, Semantic.LENS))] = OTHER
     planes = np.where((kind == HAIR)[..., None], view.off_planes, view.body_planes)[..., :2]
     return {
-        "rgb": _byte(view.rgb).reshape(-1, 3),
-        "alpha": _byte(view.alpha).reshape(-1),
+        "rgb": as_bytes(view.rgb).reshape(-1, 3),
+        "alpha": as_bytes(view.alpha).reshape(-1),
         "kind": kind.astype(np.uint8).reshape(-1),
         "uv": np.rint(np.clip(planes, -1, 1) * UNIT).astype(np.int16).reshape(-1, 2),
     }
 
 
-def _byte(values: np.ndarray) -> np.ndarray:
+def as_bytes(values: np.ndarray) -> np.ndarray:
+    """Values in [0, 1], rounded to 255 levels."""
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
-def _all(folder: Path, config: ShardConfig, todo: list[int], workers: int) -> Iterator[int]:
-    render = partial(_one, folder, config)
-    if workers <= 1:
-        yield from map(render, todo)
-        return
-    # Fresh processes: a forked one would inherit the locks of PyTorch's threads.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(render, todo)
-
-
 def _one(folder: Path, config: ShardConfig, index: int) -> int:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # sums in one order, whatever the machine
-    try:
+    with one_thread():
         shard = draw_shard(config, index)
-    finally:
-        torch.set_num_threads(threads)
     arrays = {name: np.ascontiguousarray(values) for name, values in shard.arrays.items()}
     with atomic_path(shard_path(folder, index)) as path:
         save_file(arrays, path, metadata={"labels": json.dumps(shard.labels, sort_keys=True)})
