@@ -1,10 +1,12 @@
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from mien.generator.completion import EVIDENCE_SIZE, Completer, CompletionConfig
-from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB
-from mien.generator.detail import complete, put_hidden
+from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, HEIGHT_SCALE
+from mien.generator.detail import FACING, SeenHair, complete, put_hidden
+from mien.generator.laid import Swatch, hair_texel_sides
 from mien.generator.model import Generator, load_generator
 from mien.inversion.complete import chart_evidence
 from mien.inversion.hidden import Observations
@@ -78,15 +80,23 @@ def test_hair_of_a_colour_never_seen_is_completed_like_other_hair() -> None:
     torch.testing.assert_close(dyed.body, plain.body, atol=1e-3, rtol=1e-3)
 
 
-def test_what_was_seen_in_the_place_of_hair_is_kept() -> None:
+def test_what_was_seen_in_the_place_of_hair_is_kept_unless_edge_on() -> None:
     generator = completing_generator()
     planes = generator.planes(generator.mapping.w_avg[None], torch.zeros(1, 52))
     shown = chart_evidence(
         generator, planes, torch.zeros(128, 128), observed(BODY_RGB, 1.0), observed(HAIR_RGB, 1.0)
     )
     completed, residual = complete(generator, shown), torch.zeros(1, 7, 256, 256)
-    kept = torch.full((EVIDENCE_SIZE, EVIDENCE_SIZE), 4.0)
+    none = torch.zeros(EVIDENCE_SIZE, EVIDENCE_SIZE)
+    blank = Swatch(torch.zeros(3, 64, 64), torch.zeros(64, 64), torch.zeros(2, 64, 64), 0.001)
+    from_the_front = hair_texel_sides(shown.height[0] * HEIGHT_SCALE).prod(0) / blank.pixel**2
+
+    def put(hair: Tensor, other: Tensor) -> Tensor:
+        return put_hidden(residual, shown, completed, SeenHair(hair, other, blank, blank))[:, HAIR_RGB]
+
     assert put_hidden(residual, shown, completed)[:, HAIR_RGB].abs().max() > 0
-    assert put_hidden(residual, shown, completed, kept)[:, HAIR_RGB].abs().max() == 0
-    clothes = shown.hair[1] + 0.1  # little is seen of them, but they are no hair
-    assert put_hidden(residual, shown, completed, clothes)[:, HAIR_RGB].abs().max() == 0
+    assert put(FACING[1] * 1.1 * from_the_front, none)[..., 60:240, 8:-8].abs().max() == 0
+    edge_on = put(FACING[0] * 0.9 * from_the_front, none)[..., 60:240, 8:-8]
+    assert (edge_on != 0).float().mean() > 0.99
+    clothes = torch.full_like(none, 0.1)  # little is seen of them, but they are no hair
+    assert put(none, clothes).abs().max() == 0

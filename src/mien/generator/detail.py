@@ -1,12 +1,13 @@
 """Completed colours as a residual: of a photo's hidden parts, or of a random person as a whole."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mien.generator.beard import with_beard
 from mien.generator.completion import (
     EVIDENCE_SIZE,
     ChartEvidence,
@@ -15,22 +16,20 @@ from mien.generator.completion import (
     base_of,
     completion_input,
 )
-from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, OUTPUTS
-from mien.generator.grain import drawn_grain, laid_grain, towards
+from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, HEIGHT_SCALE, OUTPUTS
+from mien.generator.grain import drawn_grain, towards
+from mien.generator.laid import Swatch, hair_texel_sides, laid_grain
 from mien.generator.model import Generator
 from mien.generator.planes import Planes, resize
-from mien.generator.texels import SIZE, Splatted, island_rows, unseen
+from mien.generator.texels import SIZE, blurred, island_rows, unseen
 from mien.morphable.carry import chart_grid
 from mien.morphable.regions import on_scalp
 
-TYPICAL: Final = 4.0
-"""Weight of texels that have half of the evidence together with all that have less, of hair in a photo of
-512 px with the head half as wide."""
-HAIR_DOUBT: Final = 30.0
-"""How much more must be seen of hair than of skin to be kept: its sides are smeared along grazing rays."""
-
-HALF_SEEN: Final = 0.1
-"""Weight at which a texel counts half in the mean colour of seen hair."""
+FACING: Final = (0.15, 0.4)
+"""Cosines of the view against the surface between which hair begins to count as seen: what is seen edge-on is
+smeared along the rays."""
+NEAR: Final = 1 / 64
+"""Over what share of the chart's side pixels are counted."""
 LEAST_SCALP: Final = 0.1
 """Share of the seen hair that must lie on the scalp to give the colour of hidden hair alone."""
 
@@ -53,67 +52,89 @@ def complete(generator: Generator, evidence: ChartEvidence, *, seed: int = 0) ->
     return Completed(out.body[0], out.hair[0] + dye, out.height[0])
 
 
+@dataclass(frozen=True, eq=False)
+class SeenHair:
+    """What a photo shows in the hair's place, over the chart at `EVIDENCE_SIZE`, pixels put where they meet
+    hair on average."""
+
+    hair: Float[Tensor, "size size"]
+    """Weight of hair."""
+    other: Float[Tensor, "size size"]
+    """Weight of what is none: clothes, ears."""
+    swatch: Swatch
+    face: Swatch
+    """Skin and beard of cheeks and jaw."""
+
+
 def put_hidden(
     residual: Float[Tensor, "1 7 size size"], evidence: ChartEvidence, completed: Completed,
-    kept: Float[Tensor, "size2 size2"] | None = None, *, islands: bool = True,
+    seen: SeenHair | None = None, *, islands: bool = True,
 ) -> Float[Tensor, "1 7 size size"]:  # fmt: skip
     """The residual, with the completed colours instead of its own where nothing was seen.
 
-    `kept` is the weight of all that was seen in the hair's place, if that is more than the hair's evidence.
-    Without `islands` the residual of eyes, teeth and mouth stays as it is.
+    Without `seen`, the hair's evidence says where it was seen. Without `islands` the residual of eyes, teeth
+    and mouth stays as it is.
 
     Hidden hair gets the grain of seen hair, and part of its mean colour.
     """
     size = residual.shape[-1]
     base = resize(evidence.base[None], completed.body.shape[-1])[0]
     out = residual.clone()
-    for channels, colours, weight in (
-        (BODY_RGB, completed.body, evidence.body[1]),
-        (HAIR_RGB, completed.hair, evidence.hair[1] if kept is None else kept),
+    shown = 1 - unseen(evidence.hair[1]) if seen is None else _shown(seen, evidence.height[0] * HEIGHT_SCALE)
+    kept = shown if seen is None else torch.maximum(shown, 1 - unseen(seen.other))
+    for channels, colours, share in (
+        (BODY_RGB, completed.body, unseen(evidence.body[1])),
+        (HAIR_RGB, completed.hair, 1 - kept),
     ):
-        share = unseen(weight)
-        if channels == HAIR_RGB:
-            other = (weight - evidence.hair[1]).clamp(min=0)  # clothes, ears
-            share = torch.minimum(unseen(evened(weight) / HAIR_DOUBT), unseen(other))
         share = _fitted(share[None, None], size)[0, 0].clone()
         if channels == BODY_RGB and not islands:
             share[: island_rows(size)] = 0
         own = _fitted(base[channels][None], size)[0]
         guess = _fitted(colours[None], size)[0]
+        if channels == BODY_RGB and seen is not None:
+            guess = with_beard(guess, evidence.body, seen.face)
         if channels == HAIR_RGB:
-            guess = _as_seen(guess, residual[0, channels] + own, evidence.hair, share)
+            own_hair, swatch = residual[0, channels] + own, None if seen is None else seen.swatch
+            guess = _as_seen(guess, own_hair, evidence, (shown, share), swatch)
         out[0, channels] = torch.lerp(residual[0, channels], guess - own, share)
     return out
 
 
+def _shown(seen: SeenHair, height: Float[Tensor, "size size"]) -> Float[Tensor, "size size"]:
+    """1 where hair is seen, 0 where it is hidden or seen edge-on: by how many pixels fall on a texel, of as
+    many as would from the front."""
+    size = len(height)
+    pixels = (hair_texel_sides(height) / seen.swatch.pixel).prod(0)
+    facing = blurred(seen.hair, round(NEAR * size)) / pixels
+    low, high = FACING
+    share = ((facing - low) / (high - low)).clamp(0, 1)
+    return share * share * (3 - 2 * share)
+
+
 def _as_seen(
     guess: Float[Tensor, "3 texel texel"],
-    shown: Float[Tensor, "3 texel texel"],
-    evidence: Splatted,
-    share: Float[Tensor, "texel texel"],
+    own: Float[Tensor, "3 texel texel"],
+    evidence: ChartEvidence,
+    shares: tuple[Float[Tensor, "size size"], Float[Tensor, "texel texel"]],
+    swatch: Swatch | None,
 ) -> Float[Tensor, "3 texel texel"]:
-    total, weight = evidence
-    if weight.sum() <= 0:
-        return guess
-    even = evened(weight)
-    total, weight = total * even / weight.clamp(min=1e-6), even
+    """The guess with the grain of seen hair and part of its mean colour. `shares`: what is shown, hidden."""
+    total, weight = evidence.hair
+    shown, hidden = shares
     grid = chart_grid(len(weight))
     # By area, not by pixels, of which the front has most; and nearer to what is hidden.
-    seen = weight / (weight + HALF_SEEN) * grid[..., 0].abs()
-    scalp = seen * on_scalp(grid)  # a beard, or what falls on the chest, may differ
-    own = scalp if scalp.sum() > LEAST_SCALP * seen.sum() else seen
-    mean = (total * (own / weight.clamp(min=1e-6))).sum((1, 2)) / own.sum()
-    weight = _fitted(weight[None, None], len(share))[0, 0]
-    grain = laid_grain(shown, weight)
-    return towards(guess, mean, share) + (drawn_grain(shown, weight) if grain is None else grain)
-
-
-def evened(weight: Float[Tensor, "size size"]) -> Float[Tensor, "size size"]:
-    """Weight of evidence as of a photo that shows what it shows best with `TYPICAL` pixels a texel."""
-    ordered = weight.flatten().sort().values
-    total = ordered.cumsum(0)
-    half = ordered[int((total < total[-1] / 2).sum().clamp(max=len(ordered) - 1))]
-    return weight * TYPICAL / half.clamp(min=1e-6)
+    counts = shown * (weight > 0) * grid[..., 0].abs()
+    if counts.sum() <= 0:
+        return guess
+    scalp = counts * on_scalp(grid)  # a beard, or what falls on the chest, may differ
+    counts = scalp if scalp.sum() > LEAST_SCALP * counts.sum() else counts
+    mean = (total / weight.clamp(min=1e-6) * counts).sum((1, 2)) / counts.sum()
+    size, grain = len(hidden), None
+    if swatch is not None:
+        grain = laid_grain(swatch, _fitted(evidence.height[None], size)[0, 0] * HEIGHT_SCALE)
+    if grain is None:
+        grain = drawn_grain(own, _fitted(shown[None, None], size)[0, 0])
+    return towards(guess, mean, hidden) + grain
 
 
 def add_detail(generator: Generator, planes: Planes, w: Float[Tensor, " w"], *, seed: int = 0) -> Planes:

@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mien.generator.completion import EVIDENCE_SIZE
 from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, HEIGHT_SCALE, OUTPUTS
 from mien.generator.detail import complete, put_hidden
 from mien.generator.model import Generator
@@ -35,6 +34,7 @@ from mien.inversion.hidden import (
     tooth_guess,
 )
 from mien.inversion.mouth import mouth_guess
+from mien.inversion.swatches import look_at_hair
 from mien.morphable import chart
 from mien.morphable.carry import chart_grid, make_carrier
 from mien.morphable.fit import FaceFit
@@ -247,10 +247,9 @@ def back_project(
         shades = target.repeat_interleave(trace.weight.shape[1], 0)
         strands = Observations(hair_points, HAIR_RGB, shades, locks)
         shown = chart_evidence(generator, base, height, seen, strands)
-        kept = splat(hair_points[:, :2], shades, hair_share.reshape(-1), EVIDENCE_SIZE)[1]
-        residual = put_hidden(
-            residual, shown, complete(generator, shown, seed=config.seed), kept, islands=False
-        )
+        completed = complete(generator, shown, seed=config.seed)
+        looked = look_at_hair(evidence, person, trace)
+        residual = put_hidden(residual, shown, completed, looked, islands=False)
         dyed_planes = replace(base, residual=residual, hair_height=height[None, None])
         return resize(dye_scalp(generator, dyed_planes, scalp, config.hidden), SIZE)[0]
     mean = (target * hair_share.sum(1, keepdim=True)).sum(0) / hair_share.sum().clamp(min=1e-3)

@@ -33,6 +33,12 @@ EAR_BEYOND: Final = 0.008
 """How far an ear stands out from the side of the head, EG3D units."""
 
 
+FACE_AZIMUTH_DEG: Final = 105.0
+FACE_HIGHEST: Final = 0.03
+JAW_LINE: Final = ((0.0, -0.245), (40.0, -0.235), (70.0, -0.18), (105.0, -0.09))
+"""Where a face ends below, with what lies under the jaw: azimuth (degrees) and height as in `HAIRLINE`."""
+
+
 @lru_cache(maxsize=2)
 def region_faces(model: MorphableModel) -> dict[Region, Bool[Tensor, " face"]]:
     """The triangles of every region, on the template head. Regions do not overlap; skin is in none."""
@@ -74,16 +80,40 @@ def inside_polygon(
     return ((spans & (x < crossing)).sum(1) % 2) == 1
 
 
+def azimuth_and_height(
+    uv: Float[Tensor, "*batch 2"],
+) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:
+    """Of plane coordinates on the body: degrees from the front, whichever the side, and height in the
+    template head's frame, EG3D units, which above the middle of the skull is counted along the arc."""
+    body = torch.stack([uv[..., 0], uv[..., 1].clamp(min=chart.V_BODY[0])], -1)
+    theta, arc = chart.unchart_uv(body).unbind(-1)
+    azimuth = torch.rad2deg(torch.remainder(theta + math.pi, 2 * math.pi) - math.pi).abs()
+    return azimuth, arc + chart.CENTRE_Y
+
+
 def on_scalp(uv: Float[Tensor, "*batch 2"]) -> Bool[Tensor, "*batch"]:
     """Whether plane coordinates of the body lie above an average hairline."""
-    body = uv[..., 1] > chart.V_BODY[0]
-    angles = chart.unchart_uv(torch.stack([uv[..., 0], uv[..., 1].clamp(min=chart.V_BODY[0])], -1))
-    azimuth = torch.rad2deg(torch.remainder(angles[..., 0] + math.pi, 2 * math.pi) - math.pi).abs()
-    line = torch.full_like(azimuth, HAIRLINE[0][1])
-    for (low, y_low), (high, y_high) in pairwise(HAIRLINE):
+    azimuth, height = azimuth_and_height(uv)
+    return (uv[..., 1] > chart.V_BODY[0]) & (height > _line_at(HAIRLINE, azimuth))
+
+
+def on_face(uv: Float[Tensor, "*batch 2"]) -> Bool[Tensor, "*batch"]:
+    """Whether plane coordinates of the body lie on cheeks, jaw and upper throat, before the ears."""
+    azimuth, height = azimuth_and_height(uv)
+    before = azimuth < torch.where(height > EAR_HEIGHT[0], EAR_AZIMUTH_DEG[0], FACE_AZIMUTH_DEG)
+    below = (height < FACE_HIGHEST) & (uv[..., 1] > chart.V_BODY[0])
+    return below & before & (height > _line_at(JAW_LINE, azimuth))
+
+
+def _line_at(
+    line: tuple[tuple[float, float], ...], azimuth: Float[Tensor, "*batch"]
+) -> Float[Tensor, "*batch"]:
+    """Height of a line over the azimuth, straight between its points."""
+    out = torch.full_like(azimuth, line[0][1])
+    for (low, y_low), (high, y_high) in pairwise(line):
         share = ((azimuth - low) / (high - low)).clamp(0, 1)
-        line = torch.where(azimuth >= low, y_low + share * (y_high - y_low), line)
-    return body & (angles[..., 1] > line - chart.CENTRE_Y)
+        out = torch.where(azimuth >= low, y_low + share * (y_high - y_low), out)
+    return out
 
 
 def _ears(model: MorphableModel) -> Bool[Tensor, " face"]:

@@ -1,0 +1,68 @@
+"""What a photo shows of hair and face on its own pixels, to lay what it hides with patches of it."""
+
+from typing import Final
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from mien.core.camera import ORBIT_RADIUS
+from mien.generator.completion import EVIDENCE_SIZE
+from mien.generator.detail import SeenHair
+from mien.generator.laid import Swatch
+from mien.generator.shellmarch import HairTrace
+from mien.generator.texels import splat
+from mien.inversion.evidence import PhotoEvidence
+from mien.inversion.hidden import logit
+from mien.morphable.regions import on_face
+
+COUNTS: Final = 0.4
+"""Share of hair from which on a pixel's colour is the hair's."""
+CLEAR: Final = (0.9, 0.5)
+"""Share of hair in a pixel, and of its ray in the hair, from which on it may be part of a patch."""
+BARE: Final = (0.1, 0.3)
+"""The most hair, and the least trust in its colour, of a pixel that may be part of a patch of the face."""
+INSIDE: Final = 0.5
+"""Least `PhotoEvidence.interior` of both."""
+
+
+def look_at_hair(evidence: PhotoEvidence, person: Int[Tensor, " ray"], trace: HairTrace) -> SeenHair:
+    """Of the pixels `person`, whose rays meet hair as in `trace`."""
+    points, body = surface_points(trace), evidence.body_planes[person]
+    hair, locks, inside = (part[person] for part in (evidence.hair, evidence.locks, evidence.interior))
+    weight = trace.alpha * (hair > COUNTS) * inside
+    seen, other = (
+        splat(points[:, :2], torch.zeros(len(points), 0), part, EVIDENCE_SIZE)[1]
+        for part in (weight * locks, weight * (1 - locks))
+    )
+    clear = (hair > CLEAR[0]) & (trace.alpha > CLEAR[1]) & (locks > 0.5) & (inside > INSIDE)
+    bare = torch.maximum(hair, trace.alpha) < BARE[0]
+    bare = bare & (evidence.colour_weight[person] > BARE[1]) & (inside > INSIDE) & on_face(body[:, :2])
+    return SeenHair(
+        seen,
+        other,
+        swatch(evidence, person[clear], points[clear]),
+        swatch(evidence, person[bare], body[bare]),
+    )
+
+
+def swatch(
+    evidence: PhotoEvidence, pixels: Int[Tensor, " pixel"], points: Float[Tensor, "pixel 3"]
+) -> Swatch:
+    """The photo, of which only some pixels are shown, with their plane coordinates."""
+    shape = evidence.shape
+    layers = torch.zeros(3, shape[0] * shape[1])
+    layers[:2, pixels], layers[2, pixels] = points[:, :2].T, 1.0
+    return Swatch(
+        image=logit(evidence.rgb).T.reshape(3, *shape),
+        shown=layers[2].view(shape),
+        uv=layers[:2].view(2, *shape),
+        pixel=ORBIT_RADIUS / float(evidence.camera.intrinsics[0, 0] * shape[1]),
+    )
+
+
+def surface_points(trace: HairTrace) -> Float[Tensor, "ray 3"]:
+    """Where each ray meets hair on average, plane coordinates."""
+    away = trace.planes - trace.mean_planes[:, None]
+    away = torch.cat([torch.remainder(away[..., :1] + 1, 2) - 1, away[..., 1:]], -1)
+    return trace.mean_planes + (trace.weight[..., None] * away).sum(1) / trace.alpha.clamp(min=1e-3)[:, None]

@@ -1,0 +1,63 @@
+import pytest
+import torch
+from torch import Tensor
+
+from mien.generator.beard import JAW_HEIGHT, beard_share, continued, with_beard
+from mien.generator.completion import EVIDENCE_SIZE
+from mien.generator.laid import Swatch
+from mien.generator.texels import Splatted
+from mien.morphable.carry import chart_grid
+from mien.morphable.regions import azimuth_and_height, on_face
+
+SIZE = EVIDENCE_SIZE
+GRID = chart_grid(SIZE)
+AZIMUTH, HEIGHT = azimuth_and_height(GRID)
+FACE = on_face(GRID)
+SEEN = FACE & (AZIMUTH < 60)
+
+
+def pixels(jaw: float, cheek: float) -> Swatch:
+    """A photo as wide as the chart: skin whose light varies so much on jaw and cheek."""
+    random = torch.randn(1, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    rough = torch.where(JAW_HEIGHT[1] > HEIGHT, jaw, cheek)
+    image = (0.5 + rough * random).expand(3, -1, -1)
+    return Swatch(image, SEEN.float(), GRID.permute(2, 0, 1), 0.00245)
+
+
+def colours(jaw: float, cheek: float) -> Splatted:
+    image = torch.where(JAW_HEIGHT[1] > HEIGHT, jaw, cheek).expand(3, -1, -1)
+    return image * SEEN, SEEN.float()
+
+
+@pytest.mark.parametrize(("jaw", "cheek", "share"), [(0.1, 0.1, 0.0), (0.05, 0.1, 0.0), (0.3, 0.1, 1.0)])
+def test_rough_jaws_are_bearded(jaw: float, cheek: float, share: float) -> None:
+    assert beard_share(pixels(jaw, cheek)) == share
+
+
+def test_faces_of_which_too_little_is_seen_are_not_judged() -> None:
+    swatch = pixels(0.3, 0.1)
+    nothing = Swatch(swatch.image, torch.zeros_like(swatch.shown), swatch.uv, swatch.pixel)
+    assert beard_share(nothing) == 0
+
+
+def at(image: Tensor, azimuth: float, height: float) -> Tensor:
+    near = ((AZIMUTH - azimuth) / 100).square() + (HEIGHT - height).square()
+    return image.flatten(-2)[..., near.argmin()]
+
+
+def test_a_beard_goes_on_to_the_sides_and_smooth_faces_keep_their_guess() -> None:
+    guess = torch.full((3, SIZE, SIZE), 1.0)
+    seen = colours(-1.0, 1.0)
+    assert with_beard(guess, seen, pixels(0.1, 0.1)) is guess
+    bearded = with_beard(guess, seen, pixels(0.3, 0.1))
+    hidden_jaw, scalp = at(bearded, 70, -0.12), at(bearded, 70, 0.15)
+    assert hidden_jaw.mean() < 0.5
+    torch.testing.assert_close(scalp, torch.ones(3))
+
+
+def test_colours_go_on_from_where_they_are_seen() -> None:
+    filled = continued(colours(-1.0, 1.0))
+    assert at(filled, 66, -0.12).mean() < -0.5
+    assert at(filled, 66, 0.0).mean() > 0.3
+    nothing = torch.zeros(3, SIZE, SIZE), torch.zeros(SIZE, SIZE)
+    assert continued(nothing).abs().max() == 0
