@@ -24,7 +24,7 @@ from mien.evaluation.bench.frames import (
     turned_camera,
 )
 from mien.evaluation.bench.heads import BenchHead, TrueView
-from mien.evaluation.bench.person import TRUE, Bench, PersonScore, score_person
+from mien.evaluation.bench.person import TRUE, Bench, PersonScore, score_person, score_turns
 from mien.evaluation.bench.plan import EXPRESSIONS, PLANS, ViewPlan, expression_of
 from mien.evaluation.bench.regions import Region, hull_mask
 from mien.evaluation.bench.report import JSON_FILE, PLOT_FILE, SHEET_FILE, TABLE_FILE, write_report
@@ -130,10 +130,12 @@ def test_eyes_keep_what_they_saw_by_the_bytes_of_the_picture(monkeypatch: pytest
     with CountingEyes() as looking:
         for level in (0, 1, 0, 2, 0, 1):
             glance = looking.look(pictures[level].copy())
-            assert glance is not None and glance.landmarks_px[0, 0] == level
+            assert glance is not None
+            assert glance.landmarks_px[0, 0] == level
         assert looked == [0, 1, 2, 1]
         plain = looking.look(pictures[1], identity=False)
-        assert plain is not None and plain.identity is None
+        assert plain is not None
+        assert plain.identity is None
 
 
 def test_the_mesh_takes_colours_from_the_chart_where_the_photo_is_not_trusted(model: MorphableModel) -> None:
@@ -146,9 +148,26 @@ def test_the_mesh_takes_colours_from_the_chart_where_the_photo_is_not_trusted(mo
         hits = mesh._scene.cast(bench_camera(yaw, 0.0).position.numpy(), rays)
         hits = hits.of(np.flatnonzero(hits.hit))
         direct, trust = mesh._from_photo(hits)
-        assert (trust < 1).any() and (trust == 1).any()
+        assert (trust < 1).any()
+        assert (trust == 1).any()
         mixed = trust[:, None] * direct + (1 - trust[:, None]) * mesh._from_chart(hits)
         assert (mesh._textured(hits) == mixed).all()
+
+
+def test_frames_of_the_turn_that_are_views_too_are_drawn_once(model: MorphableModel) -> None:
+    head, drawn = PlainHead(model), []
+
+    class CountingHead(PlainHead):
+        def view(self, expression: torch.Tensor, camera: Camera, size_px: int) -> TrueView:
+            drawn.append(camera)
+            return super().view(expression, camera, size_px)
+
+    plan = replace(SMALL, yaws_deg=(0.0, 4.0), expressions=("neutral",))
+    subjects = {OURS: AvatarSubject(Sitter(head), model)}
+    score = scored(CountingHead(model), subjects, plan)
+    assert len(drawn) == len(plan.yaws_deg) + plan.frames - 2
+    with BlindEyes() as blind_eyes:
+        assert score.turns == score_turns(Bench(plan, blind_eyes, size_px=PX), head, subjects, 1)
 
 
 def test_turned_cameras_are_the_true_ones() -> None:

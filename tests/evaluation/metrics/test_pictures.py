@@ -1,6 +1,7 @@
 """PSNR, SSIM, sharpness and warping error on pictures worked out by hand."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -132,7 +133,7 @@ def test_warping_error_of_a_clip_that_stands_still_in_between() -> None:
     picture, other = texture(), texture(seed=1)
     frames = [picture, picture, picture, other, other, other]
     pairs = []
-    for a, b in zip(frames, frames[1:], strict=False):
+    for a, b in pairwise(frames):
         flow, back = dense_flow(a, b), dense_flow(b, a)
         pairs.append(pair_warping_error(a, b, flow, not_hidden(flow, back)))
     assert pairs[2] > 0

@@ -1,6 +1,7 @@
 """What a tracker and a recognition network see in a picture of the benchmark, each picture looked at once.
 
-What was seen is kept by the picture's bytes: the copied photo is the same in every view and expression. These are estimators: their figures are kept apart from those against the truth.
+What was seen is kept by the picture's bytes: the copied photo is the same in every view and expression.
+These are estimators: their figures are kept apart from those against the truth.
 """
 
 from collections import OrderedDict

@@ -9,7 +9,7 @@ import torch
 
 from mien.core.camera import Camera
 from mien.training.procedural.light import Light
-from mien.training.procedural.render.buffers import Layer, draw_layers
+from mien.training.procedural.render.buffers import Layer, draw_front, draw_layers
 from mien.training.procedural.render.hairs import (
     FrontPixels,
     hair_pixels,
@@ -80,7 +80,7 @@ def render_view(
     light = light or scene.sitter.person.light
     shadows = shadows or scene.shadows(light)
     side = size_px * supersampling
-    _, front = draw_layers(scene, camera, side)
+    front = draw_front(scene, camera, side)
     lit = shadows.on_surfaces(front.xyz, front.normals)
     shaded = shade_layer(scene, front, light, camera, lit, side)
     linear, cover, received = (np.zeros((side * side, k), np.float32) for k in (3, 1, 3))
