@@ -61,7 +61,7 @@ class Eyes:
 
     def look(self, rgb: Rgb, *, identity: bool = True) -> Glance | None:
         """The face of a picture; None where none is found."""
-        key = (sha256(np.ascontiguousarray(rgb)).digest(), rgb.shape, identity)
+        key = (sha256(rgb.tobytes()).digest(), rgb.shape, identity)
         if key not in self._kept:
             self._kept[key] = self.look_afresh(rgb, identity=identity)
         self._kept.move_to_end(key)
