@@ -1,6 +1,6 @@
 """Which triangle each sample of a picture sees: of the body alone, and of all surfaces."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -33,6 +33,10 @@ class Layer:
     """float32 [N, 3], plane coordinates."""
     distance: np.ndarray
     """float32 [N], along the ray, EG3D units."""
+
+    def of(self, some: np.ndarray) -> "Layer":
+        """Some of the N (indices)."""
+        return Layer(*(getattr(self, field.name)[some] for field in fields(self)))
 
 
 def draw_layers(scene: Scene, camera: Camera, side_px: int) -> tuple[Layer, Layer]:
