@@ -13,7 +13,7 @@ from mien.animation.viewer import FittedFace, Seen
 from mien.core.camera import Camera
 from mien.core.errors import InputError, ResumeError
 from mien.core.geometry import axis_angle_to_matrix
-from mien.evaluation.bench import run
+from mien.evaluation.bench import eyes, run
 from mien.evaluation.bench.eyes import Eyes, Glance
 from mien.evaluation.bench.frames import (
     bench_camera,
@@ -24,7 +24,7 @@ from mien.evaluation.bench.frames import (
     turned_camera,
 )
 from mien.evaluation.bench.heads import BenchHead, TrueView
-from mien.evaluation.bench.person import TRUE, Bench, PersonScore, score_person
+from mien.evaluation.bench.person import TRUE, Bench, PersonScore, score_person, score_turns
 from mien.evaluation.bench.plan import EXPRESSIONS, PLANS, ViewPlan, expression_of
 from mien.evaluation.bench.regions import Region, hull_mask
 from mien.evaluation.bench.report import JSON_FILE, PLOT_FILE, SHEET_FILE, TABLE_FILE, write_report
@@ -112,8 +112,62 @@ def blind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def scored(head: PlainHead, subjects: dict, plan: ViewPlan = SMALL) -> PersonScore:
-    with BlindEyes() as eyes:
-        return score_person(Bench(plan, eyes, size_px=PX), head, subjects, 1)[0]
+    with BlindEyes() as blind_eyes:
+        return score_person(Bench(plan, blind_eyes, size_px=PX), head, subjects, 1)[0]
+
+
+def test_eyes_keep_what_they_saw_by_the_bytes_of_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+
+    class CountingEyes(Eyes):
+        def look_afresh(self, rgb: np.ndarray, *, identity: bool = True) -> Glance | None:
+            looked.append(int(rgb[0, 0, 0]))
+            points = np.full((478, 2), float(rgb[0, 0, 0]))
+            return Glance(np.eye(3), np.zeros(52), points, np.zeros(128) if identity else None)
+
+    monkeypatch.setattr(eyes, "MOST_KEPT", 2)
+    pictures = [np.full((8, 8, 3), level, np.uint8) for level in range(3)]
+    with CountingEyes() as looking:
+        for level in (0, 1, 0, 2, 0, 1):
+            glance = looking.look(pictures[level].copy())
+            assert glance is not None
+            assert glance.landmarks_px[0, 0] == level
+        assert looked == [0, 1, 2, 1]
+        plain = looking.look(pictures[1], identity=False)
+        assert plain is not None
+        assert plain.identity is None
+
+
+def test_the_mesh_takes_colours_from_the_chart_where_the_photo_is_not_trusted(model: MorphableModel) -> None:
+    head = PlainHead(model)
+    photo = head.photo(PX)
+    alpha = head.view(expression_of("neutral"), bench_camera(0.0, 0.0), PX).alpha.numpy().astype(np.float32)
+    mesh = MeshRerender(photo, alpha, Sitter(head).face, model)
+    for yaw in (0.0, 40.0):
+        rays = bench_camera(yaw, 0.0).rays(64, 64).directions.reshape(-1, 3).numpy()
+        hits = mesh._scene.cast(bench_camera(yaw, 0.0).position.numpy(), rays)
+        hits = hits.of(np.flatnonzero(hits.hit))
+        direct, trust = mesh._from_photo(hits)
+        assert (trust < 1).any()
+        assert (trust == 1).any()
+        mixed = trust[:, None] * direct + (1 - trust[:, None]) * mesh._from_chart(hits)
+        assert (mesh._textured(hits) == mixed).all()
+
+
+def test_frames_of_the_turn_that_are_views_too_are_drawn_once(model: MorphableModel) -> None:
+    head, drawn = PlainHead(model), []
+
+    class CountingHead(PlainHead):
+        def view(self, expression: torch.Tensor, camera: Camera, size_px: int) -> TrueView:
+            drawn.append(camera)
+            return super().view(expression, camera, size_px)
+
+    plan = replace(SMALL, yaws_deg=(0.0, 4.0), expressions=("neutral",))
+    subjects = {OURS: AvatarSubject(Sitter(head), model)}
+    score = scored(CountingHead(model), subjects, plan)
+    assert len(drawn) == len(plan.yaws_deg) + plan.frames - 2
+    with BlindEyes() as blind_eyes:
+        assert score.turns == score_turns(Bench(plan, blind_eyes, size_px=PX), head, subjects, 1)
 
 
 def test_turned_cameras_are_the_true_ones() -> None:

@@ -1,6 +1,7 @@
 """PSNR, SSIM, sharpness and warping error on pictures worked out by hand."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from mien.core.errors import InputError
 from mien.evaluation.metrics.psnr import mean_squared_error, psnr_db
 from mien.evaluation.metrics.sharpness import laplacian_variance, sharpness_ratio
-from mien.evaluation.metrics.ssim import ssim
+from mien.evaluation.metrics.ssim import ssim, structure
 from mien.evaluation.metrics.warping import (
     dense_flow,
     not_hidden,
@@ -49,6 +50,15 @@ def test_psnr_in_a_mask() -> None:
         psnr_db(picture, picture, weight=np.zeros((16, 16)))
     with pytest.raises(InputError, match="cannot be compared"):
         psnr_db(picture, picture[:4])
+
+
+def test_ssim_in_a_mask_is_that_of_whole_pictures_there() -> None:
+    one, other = texture(), texture(seed=1)
+    for rows, columns in ((slice(30, 50), slice(40, 47)), (slice(0, 3), slice(90, 96)), (slice(70, 71),) * 2):
+        mask = np.zeros((96, 96))
+        mask[rows, columns] = 1
+        everywhere = structure(one, other)[1].mean(-1)
+        assert ssim(one, other, weight=mask) == float((everywhere * mask).sum() / mask.sum())
 
 
 def test_ssim_of_flat_pictures_is_its_luminance_term() -> None:
@@ -117,6 +127,17 @@ def test_what_moves_against_its_flow_back_is_hidden() -> None:
     mask = not_hidden(flow, back)
     assert not mask[2, 3]
     assert mask.sum() == 63
+
+
+def test_warping_error_of_a_clip_that_stands_still_in_between() -> None:
+    picture, other = texture(), texture(seed=1)
+    frames = [picture, picture, picture, other, other, other]
+    pairs = []
+    for a, b in pairwise(frames):
+        flow, back = dense_flow(a, b), dense_flow(b, a)
+        pairs.append(pair_warping_error(a, b, flow, not_hidden(flow, back)))
+    assert pairs[2] > 0
+    assert warping_error(frames) == float(np.nanmean(pairs))
 
 
 def test_warping_error_of_a_moving_picture_is_far_below_that_of_a_flickering_one() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 
 from mien.core.sphere import sphere_directions
-from mien.training.procedural.light import Panel, irradiance_sh, sh_basis
+from mien.training.procedural.light import Panel, irradiance_sh, plain_sh_basis, sh_basis
 from mien.training.procedural.lighting import LIGHT_KINDS, draw_light, unit, warmth
 from mien.training.procedural.render.shadow import cast_shadow, light_axes
 
@@ -90,3 +90,8 @@ def test_a_plate_shades_what_is_behind_it_and_softly_at_its_edge() -> None:
     assert ((lit > 0) & (lit < 1)).any()
     in_front = cast_shadow(key, [(plate, faces)]).visibility(points + 0.3 * key.direction, normals)
     assert (in_front == 1).all()
+
+
+def test_the_compiled_basis_is_the_plain_one() -> None:
+    directions = sphere_directions(5000).astype(np.float32)
+    assert (sh_basis(directions) == plain_sh_basis(directions)).all()

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import cv2
 import numpy as np
@@ -64,6 +64,17 @@ def test_the_same_view_twice_is_the_same(scene: Scene) -> None:
     a, b = (render_view(scene, FRONT, 48) for _ in range(2))
     assert np.array_equal(a.linear, b.linear)
     assert np.array_equal(a.semantic, b.semantic)
+
+
+def test_what_is_seen_is_the_same_without_light_on_what_strands_hide(scene: Scene) -> None:
+    for camera in (FRONT, Camera.orbit(1.0, 0.3)):
+        whole, seen = (render_view(scene, camera, 64, light_hidden=hidden) for hidden in (True, False))
+        darker = seen.irradiance < whole.irradiance
+        assert (darker.any(-1) & (whole.semantic == Semantic.HAIR)).sum() > 50
+        assert (seen.irradiance[~darker] == whole.irradiance[~darker]).all()
+        for field in fields(whole):
+            if isinstance(found := getattr(whole, field.name), np.ndarray) and field.name != "irradiance":
+                assert found.tobytes() == getattr(seen, field.name).tobytes()
 
 
 def test_light_is_linear(scene: Scene) -> None:

@@ -112,6 +112,7 @@ class ProceduralBenchHead:
             supersampling=min(max(SAMPLES_PX // size_px, 1), MOST_SAMPLES),
             shadows=shadows,
             response=replace(_at_size(self.response, size_px), noise=0.0),
+            light_hidden=False,
         )  # fmt: skip
 
     def _scene(self, expression: Tensor) -> tuple[Scene, Shadows]:

@@ -87,10 +87,13 @@ def score_person(
     """
     views, seconds = [], {name: [0.0, 0.0] for name in subjects}
     rows: list[list[Rgb]] = [[] for _ in range(len(subjects) + 2)]
+    level: dict[float, dict[str, Seen]] = {}
     for yaw, pitch, sight in _sights(bench, head, subjects, index, seconds):
         if pitch == _level(bench.plan):
-            shown = [Seen(sight.neutral.rgb, sight.neutral.alpha), *sight.neutral_shown.values()]
-            pictures = [over_grey(seen) for seen in shown]
+            shown = {TRUE: _as_seen(sight.neutral), **sight.neutral_shown}
+            if pitch == 0:
+                level[side_of(index) * yaw] = shown
+            pictures = [over_grey(seen) for seen in shown.values()]
             overlay = (pictures[0].astype(np.uint16) + pictures[1]) // 2
             for row, picture in zip(rows, [*pictures, overlay.astype(np.uint8)], strict=True):
                 row.append(picture)
@@ -98,26 +101,32 @@ def score_person(
             _scored(bench, head, subjects, sight, (yaw, pitch, name), seconds)
             for name in bench.plan.expressions
         ]
-    turns = score_turns(bench, head, subjects, side_of(index))
+    turns = score_turns(bench, head, subjects, side_of(index), level)
     per_view = {name: total / max(count, 1) for name, (total, count) in seconds.items()}
     return PersonScore(views, turns, per_view), rows
 
 
 def score_turns(
-    bench: Bench, head: BenchHead, subjects: Mapping[str, Subject], side: int
-) -> dict[str, TurnScore]:
-    """Jitter and warping error of a short even turn."""
+    bench: Bench, head: BenchHead, subjects: Mapping[str, Subject], side: int,
+    level: Mapping[float, Mapping[str, Seen]] | None = None,
+) -> dict[str, TurnScore]:  # fmt: skip
+    """Jitter and warping error of a short even turn.
+
+    level: what is known of the neutral face at pitch 0, by yaw in degrees and by subject.
+    """
     plan, neutral = bench.plan, expression_of(NEUTRAL)
     if plan.frames < WINDOW:
         raise InputError(f"The turn has {plan.frames} frames; jitter needs {WINDOW} or more.")
-    cameras = [
-        bench_camera(side * yaw, 0.0)
-        for yaw in np.linspace(-plan.turn_deg / 2, plan.turn_deg / 2, plan.frames)
-    ]
-    front = bench_camera(0.0, 0.0)
-    clips = {TRUE: [_as_seen(head.view(neutral, camera, bench.size_px)) for camera in cameras]}
-    for name, subject in subjects.items():
-        clips[name] = [subject.see(turn_between(front, c), neutral, bench.size_px) for c in cameras]
+    front, known = bench_camera(0.0, 0.0), level or {}
+    clips: dict[str, list[Seen]] = {name: [] for name in (TRUE, *subjects)}
+    for yaw in side * np.linspace(-plan.turn_deg / 2, plan.turn_deg / 2, plan.frames):
+        if (frame := known.get(float(yaw))) is None:
+            camera = bench_camera(yaw, 0.0)
+            turn = turn_between(front, camera)
+            frame = {TRUE: _as_seen(head.view(neutral, camera, bench.size_px))}
+            frame |= {name: s.see(turn, neutral, bench.size_px) for name, s in subjects.items()}
+        for name, clip in clips.items():
+            clip.append(frame[name])
     return {name: _turn_score(bench, [over_grey(seen) for seen in clip]) for name, clip in clips.items()}
 
 

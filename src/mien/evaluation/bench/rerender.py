@@ -53,14 +53,14 @@ class MeshRerender:
         self._source = model.vertices(face.identity, face.expression).numpy()
         self._scene = RayScene(self._source, model.faces_np)
         self._normals = vertex_normals(self._source, model.faces_np)
+        self._posed: dict[bytes, RayScene] = {}
 
     def see(self, turn: Float[Tensor, "3 3"], expression: Float[Tensor, "52"], size_px: int) -> Seen:
         """The textured mesh, four rays a pixel; its distance is the nearest of them."""
         camera, n = turned_camera(self.face.camera, turn), RAYS_PER_SIDE
-        mesh = self.model.vertices(self.face.identity, expression).numpy()
         rays = camera.rays(size_px * n, size_px * n)
         directions = rays.directions.reshape(-1, 3).numpy()
-        hits = RayScene(mesh, self.model.faces_np).cast(camera.position.numpy(), directions)
+        hits = self._scene_of(expression).cast(camera.position.numpy(), directions)
         found = np.flatnonzero(hits.hit)
         rgba = np.zeros((len(directions), 4), np.float32)
         rgba[found, :3], rgba[found, 3] = self._textured(hits.of(found)), 1
@@ -73,10 +73,21 @@ class MeshRerender:
         """Of the fitted mesh: the same as a mien-base avatar's, which lives on this very mesh."""
         return mesh_pose(self.model, self.face, turned_camera(self.face.camera, turn), expression)
 
+    def _scene_of(self, expression: Float[Tensor, "52"]) -> RayScene:
+        """The mesh in an expression; kept, for cameras go around each."""
+        key = expression.numpy().tobytes()
+        if key not in self._posed:
+            vertices = self.model.vertices(self.face.identity, expression).numpy()
+            self._posed[key] = RayScene(vertices, self.model.faces_np)
+        return self._posed[key]
+
     def _textured(self, hits: Hits) -> np.ndarray:
-        """Colours [N, 3]."""
-        direct, trust = self._from_photo(hits)
-        return trust[:, None] * direct + (1 - trust[:, None]) * self._from_chart(hits)
+        """Colours [N, 3]. The chart is only asked where the photo is not trusted wholly."""
+        colours, trust = self._from_photo(hits)
+        rest = np.flatnonzero(trust < 1)
+        share = trust[rest, None]
+        colours[rest] = share * colours[rest] + (1 - share) * self._from_chart(hits.of(rest))
+        return colours
 
     def _from_photo(self, hits: Hits) -> tuple[np.ndarray, np.ndarray]:
         """What the photo shows of the hits' points, and how far it is to be trusted."""

@@ -1,6 +1,7 @@
 """Who is compared with the truth: an avatar, and baselines. None of them is told anything of it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -66,7 +67,11 @@ class PhotoCopy:
 
     def see(self, turn: Float[Tensor, "3 3"], expression: Float[Tensor, "52"], size_px: int) -> Seen:
         """The photo at this size, averaged over areas."""
-        return cut_out(self.rgb, self.alpha, size_px)
+        return shrunk(self._layers, size_px)
+
+    @cached_property
+    def _layers(self) -> Float32[np.ndarray, "height width 4"]:
+        return cut_out(self.rgb, self.alpha)
 
     def pose(self, turn: Float[Tensor, "3 3"], expression: Float[Tensor, "52"]) -> Pose:
         """The photo's."""
@@ -81,12 +86,16 @@ def mesh_pose(
 
 
 def cut_out(
-    rgb: UInt8[np.ndarray, "height width 3"], alpha: Float32[np.ndarray, "height width"], size_px: int
-) -> Seen:
-    """The person of a photo, premultiplied, without what shines through from behind."""
+    rgb: UInt8[np.ndarray, "height width 3"], alpha: Float32[np.ndarray, "height width"]
+) -> Float32[np.ndarray, "height width 4"]:
+    """The person of a photo, premultiplied and with alpha, without what shines through from behind."""
     colours = foreground_colors(rgb, alpha).astype(np.float32) / 255
-    layers = torch.from_numpy(np.concatenate([colours * alpha[..., None], alpha[..., None]], -1))
+    return np.concatenate([colours * alpha[..., None], alpha[..., None]], -1)
+
+
+def shrunk(layers: Float32[np.ndarray, "height width 4"], size_px: int) -> Seen:
+    """Premultiplied colours and alpha at another size, averaged over areas."""
     small = torch.nn.functional.interpolate(
-        layers.permute(2, 0, 1)[None], size=(size_px, size_px), mode="area"
+        torch.from_numpy(layers).permute(2, 0, 1)[None], size=(size_px, size_px), mode="area"
     )[0].permute(1, 2, 0)
     return Seen(small[..., :3], small[..., 3])

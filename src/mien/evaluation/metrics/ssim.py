@@ -17,6 +17,8 @@ from mien.evaluation.metrics.shapes import same_picture
 SIGMA_PX: Final = 1.5
 LEAST_PX: Final = 11
 """Side of the window: pictures must be as large."""
+REACH_PX: Final = LEAST_PX // 2
+"""How far the window reaches from its middle."""
 
 
 def ssim(
@@ -30,20 +32,38 @@ def ssim(
     Windows reach 5 px beyond the weighted pixels. Raises InputError for pictures of different shape or
     smaller than 11 px, and for a weight that is zero everywhere.
     """
-    from skimage.metrics import structural_similarity
-
     same_picture(picture, reference)
     if min(picture.shape[:2]) < LEAST_PX:
         raise InputError(
             f"SSIM needs pictures of {LEAST_PX} px a side, these have {picture.shape[:2]}; give larger ones."
         )
+    if weight is None:
+        return structure(picture, reference)[0]
+    total = float(weight.sum())
+    if total <= 0:
+        raise InputError("The mask of an SSIM is empty; give one with at least one pixel.")
+    box = (weighted_part(weight, axis=0), weighted_part(weight, axis=1))
+    found = np.zeros(weight.shape)
+    found[box] = structure(picture[box], reference[box])[1].mean(-1)
+    return float((found * weight).sum() / total)
+
+
+def structure(
+    picture: UInt8[np.ndarray, "height width channel"], reference: UInt8[np.ndarray, "height width channel"]
+) -> tuple[float, Float[np.ndarray, "height width channel"]]:
+    """SSIM over the pictures without the border that windows cross, and of every pixel and channel."""
+    from skimage.metrics import structural_similarity
+
     mean, found = structural_similarity(
         picture, reference, gaussian_weights=True, sigma=SIGMA_PX, use_sample_covariance=False,
         channel_axis=-1, data_range=255, full=True,
     )  # fmt: skip
-    if weight is None:
-        return float(mean)
-    total = float(weight.sum())
-    if total <= 0:
-        raise InputError("The mask of an SSIM is empty; give one with at least one pixel.")
-    return float((found.mean(-1) * weight).sum() / total)
+    return float(mean), np.asarray(found)
+
+
+def weighted_part(weight: Float[np.ndarray, "height width"], *, axis: int) -> slice:
+    """The rows (axis 0) or columns (1) that windows around pixels with weight reach, at least `LEAST_PX`."""
+    there, side = np.flatnonzero(weight.any(axis=1 - axis)), weight.shape[axis]
+    first = min(max(int(there[0]) - REACH_PX, 0), side - LEAST_PX)
+    end = max(min(int(there[-1]) + REACH_PX + 1, side), first + LEAST_PX)
+    return slice(first, end)

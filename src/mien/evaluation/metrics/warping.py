@@ -69,11 +69,19 @@ def pair_warping_error(rgb: Rgb, rgb_next: Rgb, flow: Flow, mask: Bool[np.ndarra
 
 
 def warping_error(frames: Sequence[Rgb]) -> float:
-    """Mean E of neighbouring frames, by their own flow. Raises InputError for less than two frames."""
+    """Mean E of neighbouring frames, by their own flow. Raises InputError for less than two frames.
+
+    A pair that repeats the one before, as in a still clip, repeats its E.
+    """
     if len(frames) < 2:
         raise InputError(f"A warping error needs two frames, here are {len(frames)}; give a longer clip.")
-    errors = []
+    errors: list[float] = []
+    still = False
     for rgb, rgb_next in pairwise(frames):
+        was_still, still = still, np.array_equal(rgb, rgb_next)
+        if still and was_still:
+            errors.append(errors[-1])
+            continue
         flow, back = dense_flow(rgb, rgb_next), dense_flow(rgb_next, rgb)
         errors.append(pair_warping_error(rgb, rgb_next, flow, not_hidden(flow, back)))
     return float(np.nanmean(errors)) if np.isfinite(errors).any() else float("nan")

@@ -7,7 +7,7 @@ from mien.core.camera import Camera
 from mien.training.procedural.light import KeyLight, Light
 from mien.training.procedural.strands.base import Strands
 from mien.training.procedural.strands.raster import StrandHits, rasterise_strands
-from mien.training.procedural.strands.shade import shade_strands
+from mien.training.procedural.strands.shade import outer_sides, plain_outer_sides, shade_strands
 
 CAMERA = Camera.orbit(0.3, 0.0)
 
@@ -52,6 +52,14 @@ def test_shade_darkens_and_full_shade_takes_all_the_key_light(hits: StrandHits, 
     assert (half <= full + 1e-6).all()
     assert none.max() == 0
     assert full.mean() > 0.003
+
+
+def test_compiled_outer_sides_are_the_plain_ones(hits: StrandHits, long_hair: Strands) -> None:
+    xyz, tangent = hits.xyz(long_hair), hits.tangent.reshape(-1, 3)[hits.samples]
+    out = np.empty_like(xyz)
+    outer_sides(xyz, tangent, out)
+    assert len(out) > 1000
+    assert (out == plain_outer_sides(xyz, tangent)).all()
 
 
 def test_highlights_are_bands_across_the_strands(hits: StrandHits, long_hair: Strands) -> None:

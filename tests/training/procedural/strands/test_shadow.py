@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mien.training.procedural.strands.base import Roots, Strands, no_strands
-from mien.training.procedural.strands.shadow import EXTINCTION, StrandShadow, StrandSky
+from mien.training.procedural.strands.kernels import covered, covered_plainly
+from mien.training.procedural.strands.shadow import BOUNDS, EXTINCTION, StrandShadow, StrandSky
 
 DOWN_FROM = np.array([0.0, 1.0, 0.0])
 
@@ -46,6 +47,20 @@ def test_nothing_above_the_strands_is_shaded_and_it_gets_darker_inwards() -> Non
     assert light[0] == 1
     assert all(a > b - 1e-6 for a, b in pairwise(light))
     assert 0 < light[-1] < 0.5
+
+
+def test_cover_is_the_same_to_the_last_bit_as_by_the_plain_search(long_hair: Strands) -> None:
+    shadow = StrandShadow(long_hair, DOWN_FROM)
+    random = np.random.default_rng(4)
+    near = long_hair.points[::3].reshape(-1, 3)
+    far = random.uniform(-2, 2, (1000, 3)).astype(np.float32)
+    xyz = np.concatenate([near + random.normal(0, 0.02, near.shape).astype(np.float32), far])
+    maps = (shadow._axes, shadow._origin, shadow._scale, shadow._depth, BOUNDS, shadow._layers)
+    fast, plain = (np.full(len(xyz), -1, np.float32) for _ in range(2))
+    covered(xyz, *maps, fast)
+    covered_plainly(xyz, *maps, plain)
+    assert (plain > 0).mean() > 0.2
+    assert (fast == plain).all()
 
 
 def test_without_strands_all_light_passes() -> None:

@@ -1,6 +1,6 @@
 """Which triangle each sample of a picture sees: of the body alone, and of all surfaces."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from mien.training.procedural.render.scene import Scene
 
 NO_MASK = np.zeros((1, 1), np.float32)
 NO_UV = np.zeros((1, 3, 2), np.float32)
+Buffers = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Of S x S samples: triangle int32, barycentric coordinates float32 of two corners, depth float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,24 +34,42 @@ class Layer:
     distance: np.ndarray
     """float32 [N], along the ray, EG3D units."""
 
+    def of(self, some: np.ndarray) -> "Layer":
+        """Some of the N (indices)."""
+        return Layer(*(getattr(self, field.name)[some] for field in fields(self)))
+
 
 def draw_layers(scene: Scene, camera: Camera, side_px: int) -> tuple[Layer, Layer]:
     """The body alone, and the front: body and cloth."""
+    buffers = _body_buffers(scene, camera, side_px)
+    body = _layer(scene, buffers, camera)
+    _put_cloth_on(scene, camera, buffers)
+    return body, _layer(scene, buffers, camera)
+
+
+def draw_front(scene: Scene, camera: Camera, side_px: int) -> Layer:
+    """The front alone."""
+    buffers = _body_buffers(scene, camera, side_px)
+    _put_cloth_on(scene, camera, buffers)
+    return _layer(scene, buffers, camera)
+
+
+def _body_buffers(scene: Scene, camera: Camera, side_px: int) -> Buffers:
     buffers = (
         np.full((side_px, side_px), -1, np.int32),
         np.zeros((side_px, side_px, 2), np.float32),
         np.full((side_px, side_px), FAR, np.float32),
     )
-    body_count = len(scene.body.faces)
     px, z = projected(camera, scene.body.vertices, side_px)
     rasterise(px, z, scene.body.faces, 0, face_pushes(scene.sitter.model), NO_MASK, NO_UV, *buffers)
-    eye = camera.position.numpy().astype(np.float32)
-    body = _layer(scene, buffers[0], buffers[1], eye)
-    px, z = projected(camera, scene.cloth.vertices, side_px)
+    return buffers
+
+
+def _put_cloth_on(scene: Scene, camera: Camera, buffers: Buffers) -> None:
+    px, z = projected(camera, scene.cloth.vertices, len(buffers[0]))
     still = np.zeros(len(scene.cloth.faces), np.float32)
     mask = scene.sitter.appearance.cloth
-    rasterise(px, z, scene.cloth.faces, body_count, still, mask, scene.cloth_mask_uv, *buffers)
-    return body, _layer(scene, buffers[0], buffers[1], eye)
+    rasterise(px, z, scene.cloth.faces, len(scene.body.faces), still, mask, scene.cloth_mask_uv, *buffers)
 
 
 def projected(camera: Camera, vertices: np.ndarray, side_px: int) -> tuple[np.ndarray, np.ndarray]:
@@ -62,7 +82,9 @@ def projected(camera: Camera, vertices: np.ndarray, side_px: int) -> tuple[np.nd
     return np.ascontiguousarray(q[:, :2] * side_px - 0.5), np.ascontiguousarray(z)
 
 
-def _layer(scene: Scene, face: np.ndarray, bary: np.ndarray, eye: np.ndarray) -> Layer:
+def _layer(scene: Scene, buffers: Buffers, camera: Camera) -> Layer:
+    face, bary, _ = buffers
+    eye = camera.position.numpy().astype(np.float32)
     sample = np.flatnonzero(face.ravel() >= 0)
     f, b = face.ravel()[sample], bary.reshape(-1, 2)[sample]
     pile, n = scene.pile, len(sample)

@@ -14,7 +14,7 @@ from mien.training.procedural.render.shadow import Shadows
 from mien.training.procedural.semantics import Semantic
 from mien.training.procedural.strands.base import StrandKind
 from mien.training.procedural.strands.raster import StrandHits, rasterise_strands
-from mien.training.procedural.strands.shade import shade_strands
+from mien.training.procedural.strands.shade import shade_samples
 
 MEANING: Final = {
     StrandKind.HAIR: Semantic.HAIR, StrandKind.BEARD: Semantic.BEARD,
@@ -54,8 +54,7 @@ def light_strands(
     """Linear radiance float32 [N, 3] of the samples that show strands."""
     xyz = hits.xyz(scene.strands)
     lit, sky = shadows.on_strands(xyz), scene.strand_sky.share(xyz)
-    shaded = shade_strands(hits, scene.strands, light, camera, lit, sky)
-    return np.asarray(shaded.reshape(-1, 3)[hits.samples])
+    return shade_samples(hits, xyz, scene.strands, light, camera, lit, sky)
 
 
 def mostly(seen: np.ndarray, size_px: int, supersampling: int) -> tuple[np.ndarray, np.ndarray]:
@@ -73,7 +72,7 @@ def hair_pixels(
 ) -> FrontPixels:
     """Pixels of which most samples show strands; of each, the first such sample."""
     pixel, sample = mostly(hits.index.ravel() >= 0, size_px, supersampling)
-    xyz = hits.xyz(scene.strands)[np.searchsorted(hits.samples, sample)]
+    xyz = hits.interpolate(scene.strands.points, sample)
     tangent = hits.tangent.reshape(-1, 3)[sample]
     view = camera.position.numpy().astype(np.float32) - xyz
     across = view - (view * tangent).sum(1, keepdims=True) * tangent

@@ -9,7 +9,7 @@ import torch
 
 from mien.core.camera import Camera
 from mien.training.procedural.light import Light
-from mien.training.procedural.render.buffers import Layer, draw_layers
+from mien.training.procedural.render.buffers import Layer, draw_front, draw_layers
 from mien.training.procedural.render.hairs import (
     FrontPixels,
     hair_pixels,
@@ -26,7 +26,7 @@ from mien.training.procedural.render.spectacles import (
     frame_radiance,
     through_lenses,
 )
-from mien.training.procedural.render.surfaces import semantic_at, shade_layer
+from mien.training.procedural.render.surfaces import BODY, semantic_at, shade_layer
 from mien.training.procedural.response import CLEAN, Response, photograph
 from mien.training.procedural.semantics import Semantic
 from mien.training.procedural.strands.raster import StrandHits
@@ -75,17 +75,24 @@ def render_view(
     shadows: Shadows | None = None,
     response: Response = CLEAN,
     rng: np.random.Generator | None = None,
+    light_hidden: bool = True,
 ) -> ProceduralView:
-    """Draw a scene. The light is the person's own unless given; shadows of that light may be reused."""
+    """Draw a scene. The light is the person's own unless given; shadows of that light may be reused.
+
+    Without `light_hidden`, surfaces behind strands are not lit, which is faster: all is the same but the
+    irradiance, which is 0 there.
+    """
     light = light or scene.sitter.person.light
     shadows = shadows or scene.shadows(light)
     side = size_px * supersampling
-    _, front = draw_layers(scene, camera, side)
+    front = draw_front(scene, camera, side)
+    hits = strand_hits(scene, front, camera, side)
+    if not light_hidden:
+        front = _beside_strands(scene, front, hits)
     lit = shadows.on_surfaces(front.xyz, front.normals)
     shaded = shade_layer(scene, front, light, camera, lit, side)
     linear, cover, received = (np.zeros((side * side, k), np.float32) for k in (3, 1, 3))
     linear[front.sample], received[front.sample], cover[front.sample] = shaded.radiance, shaded.irradiance, 1
-    hits = strand_hits(scene, front, camera, side)
     linear[hits.samples], cover[hits.samples] = light_strands(scene, hits, light, camera, shadows), 1
     worn = _put_glasses_on(scene, hits, camera, light, shadows, linear, cover)
     linear, cover, received = (_shrunk(t, size_px, supersampling) for t in (linear, cover, received))
@@ -98,6 +105,12 @@ def render_view(
     return ProceduralView(
         camera, light, linear, rgb.astype(np.float32), cover[..., 0], irradiance=received, **geometry
     )
+
+
+def _beside_strands(scene: Scene, front: Layer, hits: StrandHits) -> Layer:
+    """What no strand hides, and all of eyes and mouth: these are shaded by the outline of what is seen."""
+    bare = hits.index.ravel()[front.sample] < 0
+    return front.of(np.flatnonzero(bare | (scene.part[front.face] != BODY)))
 
 
 def _put_glasses_on(

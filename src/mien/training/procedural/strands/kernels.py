@@ -206,7 +206,47 @@ def deposit(points, width, axes, origin, scale, per_segment, depth, bounds, laye
 @njit(cache=True, fastmath=True, nogil=True)
 @no_type_check
 def covered(xyz, axes, origin, scale, depth, bounds, layers, out):
-    """Strand area per area [N] between the light and points [N, 3]; layers [R, R, L] are running sums."""
+    """Strand area per area [N] between the light and points [N, 3]; layers [R, R, L] are running sums.
+
+    Equal to `covered_plainly` to the last bit: the search for the layer begins at that of the point before,
+    and indices without sign need no check for negative ones.
+    """
+    side, one, none = depth.shape[0], np.uint64(1), np.uint64(0)
+    flat, sums, count = depth.ravel(), layers.ravel(), np.uint64(bounds.shape[0])
+    layer, last = none, count - one
+    for n in range(xyz.shape[0]):
+        x = y = z = np.float32(0)
+        for c in range(3):
+            p = xyz[n, c] - origin[c]
+            x, y, z = x + axes[0, c] * p, y + axes[1, c] * p, z + axes[2, c] * p
+        x, y = x * scale - np.float32(0.5), y * scale - np.float32(0.5)
+        i, j = int(np.floor(y)), int(np.floor(x))
+        total = np.float32(0)
+        if i >= 0 and j >= 0 and i < side - 1 and j < side - 1:
+            a, b = x - j, y - i
+            for di in range(2):
+                for dj in range(2):
+                    texel = np.uint64((i + di) * side + j + dj)
+                    behind = z - flat[texel]
+                    if behind <= 0:
+                        continue
+                    while layer < last and behind > bounds[layer]:
+                        layer += one
+                    while layer > none and behind <= bounds[layer - one]:
+                        layer -= one
+                    low, below, at = np.float32(0), np.float32(0), texel * count + layer
+                    if layer > none:
+                        low, below = bounds[layer - one], sums[at - one]
+                    share = min((behind - low) / (bounds[layer] - low), np.float32(1))
+                    w = (b if di else 1 - b) * (a if dj else 1 - a)
+                    total = np.float32(total + w * (below + share * (sums[at] - below)))
+        out[n] = total
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+@no_type_check
+def covered_plainly(xyz, axes, origin, scale, depth, bounds, layers, out):
+    """The reference of `covered`."""
     side = depth.shape[0]
     for n in range(xyz.shape[0]):
         x = y = z = np.float32(0)

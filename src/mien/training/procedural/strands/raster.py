@@ -36,11 +36,13 @@ class StrandHits:
         """float32 [N, 3], the points seen, head frame."""
         return self.interpolate(strands.points)
 
-    def interpolate(self, values: np.ndarray) -> np.ndarray:
-        """Values float32 [S, P, C] of the strands' points at the samples that show a strand: [N, C]."""
-        out = np.empty((len(self.samples), values.shape[2]), np.float32)
+    def interpolate(self, values: np.ndarray, samples: np.ndarray | None = None) -> np.ndarray:
+        """Values float32 [S, P, C] of the strands' points at the samples that show a strand: [N, C]; or at
+        some of those samples [N]."""
+        samples = self.samples if samples is None else samples
+        out = np.empty((len(samples), values.shape[2]), np.float32)
         if len(out):
-            index, along = self.index.ravel()[self.samples], self.along.ravel()[self.samples]
+            index, along = self.index.ravel()[samples], self.along.ravel()[samples]
             between(np.ascontiguousarray(values, dtype=np.float32), index, along, out)
         return out
 

@@ -41,26 +41,52 @@ def shade_strands(
     surroundings (1 unless given).
     """
     rgb = np.zeros((hits.index.size, 3), np.float32)
+    sky = np.ones(len(hits.samples), np.float32) if sky is None else sky
+    rgb[hits.samples] = shade_samples(hits, hits.xyz(strands), strands, light, camera, transmittance, sky)
+    return rgb.reshape(*hits.index.shape, 3)
+
+
+def shade_samples(
+    hits: StrandHits, xyz: np.ndarray, strands: Strands, light: Light, camera: Camera,
+    transmittance: np.ndarray, sky: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Radiance float32 [N, 3] of the samples that show strands, at xyz float32 [N, 3], as `shade_strands`."""
     seen = hits.samples
+    out = np.empty((len(seen), 3), np.float32)
     if len(seen):
-        xyz = np.ascontiguousarray(hits.xyz(strands), dtype=np.float32)
         index, along = hits.index.ravel()[seen], hits.along.ravel()[seen]
-        tangent = np.ascontiguousarray(hits.tangent.reshape(-1, 3)[seen])
-        sky = np.ones(len(seen), np.float32) if sky is None else sky
-        normal = outer_sides(xyz, tangent)
+        tangent, normal = np.ascontiguousarray(hits.tangent.reshape(-1, 3)[seen]), np.empty_like(out)
+        outer_sides(xyz, tangent, normal)
         soft = light.irradiance(normal).astype(np.float32)
         eye = camera.position.numpy().astype(np.float32)
-        out = np.empty((len(seen), 3), np.float32)
         hair = (strands.kind == StrandKind.HAIR).astype(np.float32)
         key = light.key.direction.astype(np.float32), light.key.colour.astype(np.float32)
         _shade(xyz, tangent, normal, index, along, strands.albedo, hair, soft, *key,
                transmittance.astype(np.float32), sky, eye, out)  # fmt: skip
-        rgb[seen] = out
-    return rgb.reshape(*hits.index.shape, 3)
+    return out
 
 
-def outer_sides(xyz: np.ndarray, tangent: np.ndarray) -> np.ndarray:
-    """Unit normals [N, 3] of the hair's outer surface, square to tangents [N, 3]."""
+@njit(cache=True, nogil=True)
+@no_type_check
+def outer_sides(xyz, tangent, out):
+    """Unit normals [N, 3] of the hair's outer surface, square to tangents [N, 3], into out [N, 3].
+
+    The compiled `plain_outer_sides`: without fast mathematics, so that it is equal to the last bit.
+    """
+    small, most = np.float32(1e-6), np.float32(0.85)
+    for n in range(xyz.shape[0]):
+        x, z = xyz[n, 0], xyz[n, 2] - np.float32(AXIS_Z)
+        y = max(xyz[n, 1] - np.float32(TOP_Y), np.float32(0))
+        length = np.sqrt(x * x + y * y + z * z) + small
+        x, y, z = x / length, y / length, z / length
+        s = most * (x * tangent[n, 0] + y * tangent[n, 1] + z * tangent[n, 2])
+        x, y, z = x - s * tangent[n, 0], y - s * tangent[n, 1], z - s * tangent[n, 2]
+        length = np.sqrt(x * x + y * y + z * z) + small
+        out[n, 0], out[n, 1], out[n, 2] = x / length, y / length, z / length
+
+
+def plain_outer_sides(xyz: np.ndarray, tangent: np.ndarray) -> np.ndarray:
+    """Unit normals float32 [N, 3] of the hair's outer surface, square to tangents [N, 3]."""
     out = xyz - np.array([0, 0, AXIS_Z], np.float32)
     out[:, 1] = np.clip(xyz[:, 1] - TOP_Y, 0, None)
     out /= np.linalg.norm(out, axis=1, keepdims=True) + 1e-6
