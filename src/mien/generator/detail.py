@@ -17,7 +17,7 @@ from mien.generator.completion import (
     completion_input,
 )
 from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, HEIGHT_SCALE, OUTPUTS
-from mien.generator.grain import drawn_grain, towards
+from mien.generator.grain import coarse_of, drawn_grain, towards
 from mien.generator.laid import Swatch, hair_texel_sides, laid_grain
 from mien.generator.model import Generator
 from mien.generator.planes import Planes, resize
@@ -28,6 +28,8 @@ from mien.morphable.regions import on_scalp
 FACING: Final = (0.15, 0.4)
 """Cosines of the view against the surface between which hair begins to count as seen: what is seen edge-on is
 smeared along the rays."""
+EDGE_ON: Final = (0.01, 0.08)
+"""The same for its coarse colour."""
 NEAR: Final = 1 / 64
 """Over what share of the chart's side pixels are counted."""
 LEAST_SCALP: Final = 0.1
@@ -80,7 +82,10 @@ def put_hidden(
     size = residual.shape[-1]
     base = resize(evidence.base[None], completed.body.shape[-1])[0]
     out = residual.clone()
-    shown = 1 - unseen(evidence.hair[1]) if seen is None else _shown(seen, evidence.height[0] * HEIGHT_SCALE)
+    shown = glimpsed = 1 - unseen(evidence.hair[1])
+    if seen is not None:
+        facing = _facing(seen, evidence.height[0] * HEIGHT_SCALE)
+        shown, glimpsed = (_rising(facing, *limits) for limits in (FACING, EDGE_ON))
     kept = shown if seen is None else torch.maximum(shown, 1 - unseen(seen.other))
     for channels, colours, share in (
         (BODY_RGB, completed.body, unseen(evidence.body[1])),
@@ -95,19 +100,20 @@ def put_hidden(
             guess = with_beard(guess, evidence.body, seen.face)
         if channels == HAIR_RGB:
             own_hair, swatch = residual[0, channels] + own, None if seen is None else seen.swatch
-            guess = _as_seen(guess, own_hair, evidence, (shown, share), swatch)
+            guess = _as_seen(guess, own_hair, evidence, glimpsed, swatch)
         out[0, channels] = torch.lerp(residual[0, channels], guess - own, share)
     return out
 
 
-def _shown(seen: SeenHair, height: Float[Tensor, "size size"]) -> Float[Tensor, "size size"]:
-    """1 where hair is seen, 0 where it is hidden or seen edge-on: by how many pixels fall on a texel, of as
-    many as would from the front."""
-    size = len(height)
+def _facing(seen: SeenHair, height: Float[Tensor, "size size"]) -> Float[Tensor, "size size"]:
+    """How much of what would be seen from the front is seen of every texel: by the pixels that fall on it."""
     pixels = (hair_texel_sides(height) / seen.swatch.pixel).prod(0)
-    facing = blurred(seen.hair, round(NEAR * size)) / pixels
-    low, high = FACING
-    share = ((facing - low) / (high - low)).clamp(0, 1)
+    return blurred(seen.hair, round(NEAR * len(height))) / pixels
+
+
+def _rising(x: Float[Tensor, "v u"], low: float, high: float) -> Float[Tensor, "v u"]:
+    """0 up to one value, 1 from another on, smooth between."""
+    share = ((x - low) / (high - low)).clamp(0, 1)
     return share * share * (3 - 2 * share)
 
 
@@ -115,26 +121,28 @@ def _as_seen(
     guess: Float[Tensor, "3 texel texel"],
     own: Float[Tensor, "3 texel texel"],
     evidence: ChartEvidence,
-    shares: tuple[Float[Tensor, "size size"], Float[Tensor, "texel texel"]],
+    glimpsed: Float[Tensor, "size size"],
     swatch: Swatch | None,
 ) -> Float[Tensor, "3 texel texel"]:
-    """The guess with the grain of seen hair and part of its mean colour. `shares`: what is shown, hidden."""
+    """The guess with the grain of seen hair, its coarse colour where hair is `glimpsed`, and part of its mean
+    colour elsewhere."""
     total, weight = evidence.hair
-    shown, hidden = shares
     grid = chart_grid(len(weight))
     # By area, not by pixels, of which the front has most; and nearer to what is hidden.
-    counts = shown * (weight > 0) * grid[..., 0].abs()
+    counts = glimpsed * (weight > 0) * grid[..., 0].abs()
     if counts.sum() <= 0:
         return guess
     scalp = counts * on_scalp(grid)  # a beard, or what falls on the chest, may differ
     counts = scalp if scalp.sum() > LEAST_SCALP * counts.sum() else counts
     mean = (total / weight.clamp(min=1e-6) * counts).sum((1, 2)) / counts.sum()
-    size, grain = len(hidden), None
+    size, grain = guess.shape[-1], None
+    glimpsed = _fitted(glimpsed[None, None], size)[0, 0]
     if swatch is not None:
         grain = laid_grain(swatch, _fitted(evidence.height[None], size)[0, 0] * HEIGHT_SCALE)
     if grain is None:
-        grain = drawn_grain(own, _fitted(shown[None, None], size)[0, 0])
-    return towards(guess, mean, hidden) + grain
+        grain = drawn_grain(own, glimpsed)
+    guess = towards(guess, mean, 1 - glimpsed)
+    return guess + glimpsed * coarse_of(own - guess) + grain
 
 
 def add_detail(generator: Generator, planes: Planes, w: Float[Tensor, " w"], *, seed: int = 0) -> Planes:

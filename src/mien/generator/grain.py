@@ -24,6 +24,8 @@ OCTAVES: Final = ((1 / 512, 1 / 48), (1 / 192, 1 / 24))
 WAVES: Final = (1 / 96, 1 / 16)
 """How far strands sway in u (standard deviation), and over what length."""
 STRENGTH: Final = 0.8
+COARSE: Final = 1 / 36
+"""Width of what is coarser than what patches carry, as a share of the way around the head."""
 HUE_PULL: Final = 0.6
 """How far the hue of hidden hair goes to the mean of seen hair."""
 LIGHT_PULL: Final = 0.5
@@ -75,6 +77,11 @@ def towards(
     away = mean[:, None, None] - smoothed(image, radius)
     light = away.mean(0, keepdim=True)
     return image + deep * (HUE_PULL * (away - light) + LIGHT_PULL * light)
+
+
+def coarse_of(image: Float[Tensor, "channel v u"]) -> Float[Tensor, "channel v u"]:
+    """What is coarser than the patches of `laid` carry."""
+    return smoothed(image, max(1, round(COARSE * image.shape[-1] / 2)))
 
 
 def smoothed(

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien.generator.grain import smoothed
+from mien.generator.grain import COARSE, smoothed
 from mien.morphable import chart
 from mien.morphable.carry import chart_grid
 
@@ -29,8 +29,6 @@ TRIES: Final = 4
 NEAREST_TRIES: Final = 128
 MOST_ENLARGED: Final = 3.0
 LEAST_POWER: Final = 0.1
-COARSE: Final = 1 / 36
-"""Width of what is coarser than what patches carry, as a share of the way around the head."""
 
 
 @dataclass(frozen=True, eq=False)
