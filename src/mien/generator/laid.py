@@ -17,12 +17,12 @@ from mien.generator.grain import COARSE, smoothed
 from mien.morphable import chart
 from mien.morphable.carry import chart_grid
 
-PATCHES: Final = ((1 / 16, 4), (1 / 16, 2), (1 / 16, 1), (1 / 32, 2), (1 / 32, 1))
+PATCHES: Final = ((1 / 16, 4), (1 / 16, 2), (1 / 16, 1), (1 / 32, 2), (1 / 32, 1), (1 / 64, 1))
 """Width of the patches of seen hair, as a share of the chart's side, and height over width: the first that
 seen hair has room for. Strands are long."""
 WHOLE: Final = 0.97
 """Share of a patch that must be shown."""
-LEAST_PATCHES: Final = 64
+LEAST_PATCHES: Final = 16
 """Places that patches may come from; with fewer, strands are drawn."""
 TRIES: Final = 4
 """Places drawn for every patch: the nearest to its own height on the head is taken."""

@@ -36,6 +36,7 @@ def look_at_hair(evidence: PhotoEvidence, person: Int[Tensor, " ray"], trace: Ha
         for part in (weight * locks, weight * (1 - locks))
     )
     clear = (hair > CLEAR[0]) & (trace.alpha > CLEAR[1]) & (locks > 0.5) & (inside > INSIDE)
+    clear = clear & (evidence.worn[person] < 0.5)
     bare = torch.maximum(hair, trace.alpha) < BARE[0]
     bare = bare & (evidence.colour_weight[person] > BARE[1]) & (inside > INSIDE) & on_face(body[:, :2])
     return SeenHair(
