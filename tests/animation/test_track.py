@@ -14,14 +14,10 @@ from tests.animation.test_place import landmarks_seen
 
 from mien.animation.drivers import read_driver, write_motion
 from mien.animation.filling import fill_gaps
+from mien.animation.follow import FaceFollower, Stillness
 from mien.animation.motion import Motion, MotionFrame, MotionSource
 from mien.animation.rotations import head_angles, head_rotation, rotation_angle
-from mien.animation.track import (
-    ClipTracker,
-    FaceFollower,
-    Stillness,
-    track_pictures,
-)
+from mien.animation.track import ClipTracker, track_pictures
 from mien.core.arkit import ARKIT_INDEX
 from mien.core.errors import InputError, NoFaceError
 from mien.io.video import VideoWriter

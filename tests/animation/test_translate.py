@@ -12,7 +12,7 @@ from mien.animation.translate import (
     ANSWERS,
     HIGHEST,
     LIDS,
-    LIPS_TOGETHER,
+    LIPS_SHUT,
     Translation,
     calmed,
     conjugate,
@@ -169,5 +169,5 @@ def test_lips_are_shut_where_nothing_of_the_drivers_opens_them() -> None:
     sent[:, JAW] += 0.1
     shut = sealed(sent, shown)[:, close]
     folded = np.array([0, ALSO_CLOSES * 0.6])
-    np.testing.assert_allclose(shut[:2], LIPS_TOGETHER + sent[:2, JAW] - folded, rtol=1e-5)
+    np.testing.assert_allclose(shut[:2], LIPS_SHUT + sent[:2, JAW] - folded, rtol=1e-5)
     assert (shut[2:4] == 0).all()

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from mien.generator.backbones import BasisConfig
 from mien.generator.decoder import OUTPUTS, Decoder, DecoderConfig
 from mien.generator.haircolours import tabulate_hair
 from mien.generator.model import Generator, GeneratorConfig
@@ -13,7 +14,7 @@ from mien.morphable import chart
 def tuned_head() -> tuple[Generator, Planes]:
     """A generator whose network matters, and planes with a hair height; all seeded."""
     torch.manual_seed(0)
-    generator = Generator(GeneratorConfig()).eval().requires_grad_(False)
+    generator = Generator(GeneratorConfig(BasisConfig())).eval().requires_grad_(False)
     assert isinstance(generator.decoder, Decoder)
     last = generator.decoder.layers[-1]
     assert isinstance(last, nn.Linear)

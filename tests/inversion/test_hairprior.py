@@ -5,6 +5,7 @@ import torch
 from tests.inversion.conftest import Portrait
 from torch import Tensor
 
+from mien.generator.backbones import BasisConfig
 from mien.generator.backbones.blocks import BlocksConfig
 from mien.generator.decoder import HAIR_HEIGHT, HEIGHT_SCALE, OUTPUTS, DecoderConfig
 from mien.generator.mapping import BlockMappingConfig
@@ -89,7 +90,7 @@ def test_the_prior_of_blocks_is_what_the_generator_draws(blocks: Generator) -> N
 
 def test_without_blocks_it_is_the_hair_of_w() -> None:
     torch.manual_seed(0)
-    generator = Generator(GeneratorConfig()).eval().requires_grad_(False)
+    generator = Generator(GeneratorConfig(BasisConfig())).eval().requires_grad_(False)
     average = generator.mapping.w_avg
     prior = hair_prior(generator, average, torch.zeros(52))
     assert not prior.learned

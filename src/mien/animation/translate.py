@@ -28,7 +28,7 @@ PARTED: Final = (0.04, 0.14)
 """Coefficients of what opens lips below which a driver's lips are shut, and from which on they are not."""
 ROLLED: Final = 0.25
 """Of lips rolled in: a tracker sees as much more of an open jaw behind lips that are shut."""
-LIPS_TOGETHER: Final = 0.13
+LIPS_SHUT: Final = 0.13
 """mouthClose that shuts the lips of the head model at rest all along."""
 ALSO_CLOSE: Final = ("mouthRollLower", "mouthRollUpper", "mouthShrugLower")
 ALSO_CLOSES: Final = 0.08
@@ -187,7 +187,7 @@ def sealed(
     share = np.minimum(shown[:, close] / np.maximum(shown[:, jaw], LEAST_OPENING), 1.0)
     result = sent.copy()
     folded = sent[:, [ARKIT_INDEX[name] for name in ALSO_CLOSE]].sum(1)
-    shut = (1 - parted(shown)) * np.maximum(LIPS_TOGETHER + sent[:, jaw] - ALSO_CLOSES * folded, 0)
+    shut = (1 - parted(shown)) * np.maximum(LIPS_SHUT + sent[:, jaw] - ALSO_CLOSES * folded, 0)
     result[:, close] = np.maximum.reduce([sent[:, close], share * sent[:, jaw], shut])
     return result
 

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.animation.track import ClipTracker, FaceFollower
+from mien.animation.follow import FaceFollower
+from mien.animation.track import ClipTracker
 from mien.core.errors import NoFaceError
 from mien.evaluation.identity import IdentityMeter, identity_distance
 from mien.evaluation.metrics.expression import expression_distance, static_expression_distance

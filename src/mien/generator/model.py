@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mien.core.assets import asset_path
 from mien.core.checkpoint import read_safetensors, require_keys, write_safetensors
 from mien.core.errors import CheckpointError
-from mien.generator.backbones import CHART_BACKBONES, BasisConfig, ChartBackboneConfig
+from mien.generator.backbones import CHART_BACKBONES, ChartBackboneConfig
 from mien.generator.completion import Completer, CompletionConfig
 from mien.generator.decoder import Decoded, Decoder, DecoderConfig
 from mien.generator.mapping import AnyMappingConfig, BlockMappingConfig, MappingConfig, make_mapping
@@ -27,7 +27,7 @@ MIEN_BASE = "mien-base.safetensors"
 class GeneratorConfig:
     """Presets of the generator's parts."""
 
-    backbone: ChartBackboneConfig = field(default_factory=BasisConfig)
+    backbone: ChartBackboneConfig
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     mapping: AnyMappingConfig = field(default_factory=MappingConfig)
     superres: SuperResolutionConfig = field(default_factory=SuperResolutionConfig)

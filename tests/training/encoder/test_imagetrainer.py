@@ -82,6 +82,13 @@ def test_other_settings_are_refused(tmp_path: Path, views: Views) -> None:
         trainer(tmp_path, views, replace(CONFIG, lr=1e-4))
 
 
+def test_other_heads_are_refused(tmp_path: Path, views: Views) -> None:
+    trainer(tmp_path, views).save()
+    other = replace(views, turn=views.turn + 0.01)
+    with pytest.raises(ResumeError, match="views"):
+        trainer(tmp_path, other)
+
+
 def test_one_head_is_too_few(tmp_path: Path, views: Views) -> None:
     with pytest.raises(InputError, match="1 heads are too few"):
         trainer(tmp_path, views[views.head == 0])

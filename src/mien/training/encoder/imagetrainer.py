@@ -1,5 +1,6 @@
 """The training of the image encoder; goes on exactly from the state in its folder."""
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -76,6 +77,7 @@ class ImageTrainer:
         )
         self.step, self.spent_s = 0, 0.0
         folder.mkdir(parents=True, exist_ok=True)
+        self._settings = _plain(config) | {"heads": heads, "views": _fingerprint(views)}
         if (folder / STATE_FILE).exists():
             self._resume()
 
@@ -125,7 +127,7 @@ class ImageTrainer:
         tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
         tensors |= moments_of(self.optimiser, "adam.")
         tensors["random"] = self.random.get_state()
-        write_state(self.folder, TrainingState(tensors, self.step, self.spent_s, _plain(self.config)))
+        write_state(self.folder, TrainingState(tensors, self.step, self.spent_s, self._settings))
 
     def _train_step(self) -> dict[str, Tensor]:
         c = self.config
@@ -185,7 +187,7 @@ class ImageTrainer:
 
     def _resume(self) -> None:
         state = read_state(self.folder)
-        require_same_settings(self.folder, state, _plain(self.config))
+        require_same_settings(self.folder, state, self._settings)
         self.network.load_state_dict(state.with_prefix("network."))
         self.average.load_state_dict(state.with_prefix("average."))
         load_moments(self.optimiser, state.with_prefix("adam."))
@@ -201,6 +203,14 @@ def _groups(network: ImageNetwork, decay: float) -> list[dict[str, Any]]:
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
+
+
+def _fingerprint(views: Views) -> str:
+    """Of what is known of each view; its pixels go with that."""
+    known = hashlib.sha256()
+    for part in (views.head, views.points, views.turn, views.shape):
+        known.update(part.cpu().contiguous().numpy().tobytes())
+    return known.hexdigest()[:16]
 
 
 def _plain(config: ImageTraining) -> dict[str, Any]:
