@@ -11,7 +11,7 @@ def test_a_loop_in_vectors_gives_what_indexing_gives(count: int) -> None:
 
     from mien.generator.kernels.vector import looked_up, put, taken
 
-    @njit(error_model="numpy")  # type: ignore[untyped-decorator]
+    @njit(error_model="numpy")
     def looked(table, places, out):  # type: ignore[no-untyped-def]
         for m in range(places.shape[0]):
             put(out, m, looked_up(table, np.int32(taken(places, m))) + np.float32(1))

@@ -61,7 +61,7 @@ def neck_weight(y, chin_y):
 @njit(inline="always", fastmath=True)
 @no_type_check
 def _cos_sin(x):
-    """Of an angle up to pi, off by less than 1e-9: doubled twice from a quarter of it."""
+    """Of an angle up to pi, off by less than 1e-8: doubled twice from a quarter of it."""
     x *= 0.25
     y = x * x
     sin = x * (1 + y * (-1 / 6 + y * (1 / 120 + y * (-1 / 5040 + y * (1 / 362880)))))
