@@ -19,13 +19,14 @@ MARGIN: Final = 0.06
 """Around the shell: rays are followed a step beyond it."""
 REACH: Final = 1.0
 """No node is farther from the head frame's origin on any axis, whatever an avatar's file says."""
-TOLERANCE: Final = (3e-3, 2e-3, 2e-3)
-"""How far the middle of a cell may be off in u, v and height: at most 0.6, 0.5 and 0.2 mm."""
+TOLERANCE: Final = (1e-3, 1e-3, 3e-4)
+"""How far the middle of a cell may be off in u, v and radius: at most 0.2, 0.3 and 0.15 mm."""
 
 
 @dataclass(frozen=True, eq=False)
 class RestGrid:
-    """`Carrier.to_planes` around a head at rest, tabulated at the nodes of a grid of cubes."""
+    """Azimuth, arc length and radius of the chart around a head at rest, tabulated at the nodes of a grid of
+    cubes: `Carrier.to_planes` but for the body's radius, which has finer bumps than the cubes."""
 
     low: Float[np.ndarray, "3"]
     """The first node, head frame, EG3D units."""
@@ -56,17 +57,13 @@ def make_hair_tables(
     displacement, radius, *rest = (
         channels_last(image) for image in (*carried, shape, _aligned(colours.uv), colours.uh, colours.vh)
     )
-    grid = make_rest_grid(displacement, radius, shell_head)
+    grid = make_rest_grid(displacement, shell_head)
     return HairTables(grid, (displacement, radius, *rest))
 
 
-def make_rest_grid(
-    displacement: Float32[np.ndarray, "v u2 3"],
-    radius: Float32[np.ndarray, "v3 u3 1"],
-    points: Float[Tensor, "point 3"],
-) -> RestGrid:
+def make_rest_grid(displacement: Float32[np.ndarray, "v u2 3"], points: Float[Tensor, "point 3"]) -> RestGrid:
     """A grid around points of the head frame, as far as they are within `REACH`."""
-    from mien.generator.kernels.hair import fill_grid
+    from mien.generator.kernels.restgrid import fill_grid
 
     low, high = (
         np.clip(np.nan_to_num(side.double().numpy()), -REACH, REACH)
@@ -74,7 +71,7 @@ def make_rest_grid(
     )
     x, y, z = np.maximum(np.ceil((high - low) / CELL).astype(int), 1) + 1
     nodes, is_exact = np.empty((z, y, x, 3), np.float32), np.empty((z - 1, y - 1, x - 1), np.bool_)
-    fill_grid(low, CELL, displacement, radius, FIXED_POINT_STEPS, np.array(TOLERANCE), nodes, is_exact)
+    fill_grid(low, CELL, displacement, FIXED_POINT_STEPS, np.array(TOLERANCE), nodes, is_exact)
     return RestGrid(low, nodes, is_exact)
 
 

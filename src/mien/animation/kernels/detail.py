@@ -21,7 +21,7 @@ from mien.animation.detail import (
     TRUST,
 )  # fmt: skip
 from mien.animation.plate import COVERED, UNKNOWN, WIDE
-from mien.generator.kernels.carry import at_rest, neck_weight
+from mien.generator.kernels.carry import at_rest, neck_weight, rigid_part
 from mien.generator.kernels.lookup import ONE
 from mien.morphable.chart import AXIS_Z, V_BODY
 
@@ -59,9 +59,7 @@ def find_places(
             z = ray[2, 0] * column + ray[2, 1] * row + ray[2, 2]
             own = nearest[row, column]
             far = depth[own // width, own % width] / math.sqrt(x * x + y * y + z * z)
-            x, y, z = at_rest(
-                origin[0] + x * far, origin[1] + y * far, origin[2] + z * far, motion, neck_steps
-            )
+            x, y, z = at_rest(origin, x, y, z, far, rigid_part(origin, x, y, z, motion), motion, neck_steps)
             weight = neck_weight(y, chin)
             beside = z - AXIS_Z
             wide = smooth(math.sqrt(x * x + beside * beside), WIDE)

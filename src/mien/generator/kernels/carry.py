@@ -60,13 +60,24 @@ def neck_weight(y, chin_y):
 
 @njit(inline="always", fastmath=True)
 @no_type_check
+def _cos_sin(x):
+    """Of an angle up to pi, off by less than 1e-8: doubled twice from a quarter of it."""
+    x *= 0.25
+    y = x * x
+    sin = x * (1 + y * (-1 / 6 + y * (1 / 120 + y * (-1 / 5040 + y * (1 / 362880)))))
+    cos = 1 + y * (-1 / 2 + y * (1 / 24 + y * (-1 / 720 + y * (1 / 40320 - y / 3628800))))
+    cos, sin = 1 - 2 * sin * sin, 2 * sin * cos
+    return 1 - 2 * sin * sin, 2 * sin * cos
+
+
+@njit(inline="always", fastmath=True)
+@no_type_check
 def _blended(px, py, pz, y, motion):
     weight = neck_weight(y, motion[10])
     lx = px - motion[0] - weight * motion[3]
     ly = py - motion[1] - weight * motion[4]
     lz = pz - motion[2] - weight * motion[5]
-    turn = -weight * motion[9]
-    cos, sin = math.cos(turn), math.sin(turn)
+    cos, sin = _cos_sin(-weight * motion[9])
     ax, ay, az = motion[6], motion[7], motion[8]
     along = (lx * ax + ly * ay + lz * az) * (1 - cos)
     return (
@@ -78,21 +89,35 @@ def _blended(px, py, pz, y, motion):
 
 @njit(inline="always", fastmath=True)
 @no_type_check
-def at_rest(px, py, pz, motion, steps):
-    """`HeadMotion.invert_rigid_first` of one point.
+def rigid_part(origin, dx, dy, dz, motion):
+    """Origin and direction of a ray in the head's frame, as far as the head is rigid.
 
     motion: joint [0:3], translation [3:6], axis [6:9], angle [9], chin's y [10], R [11:20] row by row.
     """
-    dx = px - motion[0] - motion[3]
-    dy = py - motion[1] - motion[4]
-    dz = pz - motion[2] - motion[5]
-    x = dx * motion[11] + dy * motion[14] + dz * motion[17] + motion[0]
-    y = dx * motion[12] + dy * motion[15] + dz * motion[18] + motion[1]
-    z = dx * motion[13] + dy * motion[16] + dz * motion[19] + motion[2]
-    if y < motion[10]:
-        x, y, z = _blended(px, py, pz, py, motion)
-        for _ in range(steps):
-            x, y, z = _blended(px, py, pz, y, motion)
+    x = origin[0] - motion[0] - motion[3]
+    y = origin[1] - motion[1] - motion[4]
+    z = origin[2] - motion[2] - motion[5]
+    return (
+        x * motion[11] + y * motion[14] + z * motion[17] + motion[0],
+        x * motion[12] + y * motion[15] + z * motion[18] + motion[1],
+        x * motion[13] + y * motion[16] + z * motion[19] + motion[2],
+        dx * motion[11] + dy * motion[14] + dz * motion[17],
+        dx * motion[12] + dy * motion[15] + dz * motion[18],
+        dx * motion[13] + dy * motion[16] + dz * motion[19],
+    )
+
+
+@njit(inline="always", fastmath=True)
+@no_type_check
+def at_rest(origin, dx, dy, dz, distance, ray, motion, steps):
+    """`HeadMotion.invert_rigid_first` of the point at a distance on a ray; ray, motion: see `rigid_part`."""
+    y = ray[1] + distance * ray[4]
+    if y >= motion[10]:
+        return ray[0] + distance * ray[3], y, ray[2] + distance * ray[5]
+    px, py, pz = origin[0] + distance * dx, origin[1] + distance * dy, origin[2] + distance * dz
+    x, y, z = _blended(px, py, pz, py, motion)
+    for _ in range(steps):
+        x, y, z = _blended(px, py, pz, y, motion)
     return x, y, z
 
 
@@ -104,10 +129,10 @@ def _mixed(table, j, j2, i, i2, a, b, c, d, k):
 
 @njit(inline="always", fastmath=True)
 @no_type_check
-def plane_coordinates(x, y, z, displacement, radius, steps):
-    """`Carrier.to_planes` of one point: u, v, height's coordinate.
+def chart_coordinates(x, y, z, displacement, steps):
+    """u, v and the capsule's radius of one point, see `Carrier.to_planes`.
 
-    displacement: [v, u + 2, 3] and radius: [v, u + 2, 1], both with a column of the other end on each side.
+    displacement: [v, u + 2, 3], with a column of the other end on each side.
     """
     cx, cy, cz = x, y, z
     for _ in range(steps):
@@ -118,9 +143,4 @@ def plane_coordinates(x, y, z, displacement, radius, steps):
         cx = x - _mixed(displacement, j, j2, i, i2, a, b, c, d, 0)
         cy = y - _mixed(displacement, j, j2, i, i2, a, b, c, d, 1)
         cz = z - _mixed(displacement, j, j2, i, i2, a, b, c, d, 2)
-    u, v, r = capsule(cx, cy, cz)
-    i, i2, s = corners_of(wrapped_u(u, radius.shape[1]), radius.shape[1])
-    j, j2, t = corners_of(v, radius.shape[0])
-    a, b, c, d = (1 - t) * (1 - s), (1 - t) * s, t * (1 - s), t * s
-    body = _mixed(radius, j, j2, i, i2, a, b, c, d, 0)
-    return u, v, 2 * (r - body - LOWEST) / (HIGHEST - LOWEST) - 1
+    return capsule(cx, cy, cz)
