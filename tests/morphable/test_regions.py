@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from mien.morphable.model import MorphableModel
-from mien.morphable.regions import REGIONS, inside_polygon, region_faces
+from mien.morphable.regions import (
+    REGIONS,
+    azimuth_and_height,
+    inside_polygon,
+    landmark_uv,
+    near_ears,
+    on_face,
+    region_faces,
+)
 
 
 def test_regions_are_there_and_do_not_overlap(model: MorphableModel) -> None:
@@ -39,3 +47,21 @@ def test_points_of_a_polygon(corners: int) -> None:
     inside, radius = inside_polygon(points, polygon), points.norm(dim=1)
     assert inside[radius < inner].all()
     assert not inside[radius > 1].any()
+
+
+def test_places_on_the_chart_are_told_by_azimuth_and_height(model: MorphableModel) -> None:
+    faces, uv = region_faces(model), model.canonical_corners[..., :2].mean(1)
+    ears, lips, scalp = (uv[faces[name]] for name in ("ears", "lips", "scalp"))
+    assert near_ears(ears).float().mean() > 0.95
+    assert not near_ears(lips).any()
+    assert on_face(lips).all()
+    assert not on_face(ears).any()
+    assert not on_face(scalp).any()
+    chin, brow, eye = landmark_uv(model, (152, 107, 33))
+    assert on_face(chin)
+    assert not on_face(brow)
+    azimuth, height = azimuth_and_height(torch.stack([chin, eye]))
+    assert azimuth[0] < 3
+    assert azimuth[1] > 15
+    below = model.landmarks(model.mean)[[152, 33], 1]
+    torch.testing.assert_close(height, below, atol=0.02, rtol=0)

@@ -39,6 +39,7 @@ from mien.morphable import chart
 from mien.morphable.carry import chart_grid, make_carrier
 from mien.morphable.fit import FaceFit
 from mien.morphable.model import MorphableModel
+from mien.morphable.regions import near_ears
 
 Report = Callable[[str, float], None]
 """Called with the name of the stage that begins and the share done of the whole inversion."""
@@ -214,7 +215,9 @@ def back_project(
     target = logit(evidence.rgb[person])
     # The scalp under the hair is dyed like the hair above it, so that a gap never shows bare skin.
     dye = config.scalp_dye * trace.alpha * evidence.hair[person]
-    body_share = (1 - trace.alpha + dye) * evidence.colour_weight[person]
+    # Hair that is seen beside a fitted ear is not to be painted on it.
+    beside = evidence.hair[person] * near_ears(evidence.body_planes[person, :2])
+    body_share = ((1 - trace.alpha) * (1 - beside) + dye) * evidence.colour_weight[person]
     hair_share = trace.weight * ((evidence.hair > 0.4) * evidence.interior)[person][:, None]
     seen = Observations(evidence.body_planes[person], BODY_RGB, target, body_share)
     scalp = scalp_guess(evidence, seen, model, config.hidden)

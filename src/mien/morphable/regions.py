@@ -33,6 +33,7 @@ EAR_BEYOND: Final = 0.008
 """How far an ear stands out from the side of the head, EG3D units."""
 
 
+EAR_AROUND: Final = 0.02
 FACE_AZIMUTH_DEG: Final = 105.0
 FACE_HIGHEST: Final = 0.03
 JAW_LINE: Final = ((0.0, -0.245), (40.0, -0.235), (70.0, -0.18), (105.0, -0.09))
@@ -103,6 +104,14 @@ def on_face(uv: Float[Tensor, "*batch 2"]) -> Bool[Tensor, "*batch"]:
     before = azimuth < torch.where(height > EAR_HEIGHT[0], EAR_AZIMUTH_DEG[0], FACE_AZIMUTH_DEG)
     below = (height < FACE_HIGHEST) & (uv[..., 1] > chart.V_BODY[0])
     return below & before & (height > _line_at(JAW_LINE, azimuth))
+
+
+def near_ears(uv: Float[Tensor, "*batch 2"]) -> Bool[Tensor, "*batch"]:
+    """Whether plane coordinates lie on an ear, or where one that sticks out further is seen."""
+    azimuth, height = azimuth_and_height(uv)
+    low, high = EAR_AZIMUTH_DEG
+    level = (height > EAR_HEIGHT[0] - EAR_AROUND) & (height < EAR_HEIGHT[1] + EAR_AROUND)
+    return level & (azimuth > low - 5) & (azimuth < high + 25) & (uv[..., 1] > chart.V_BODY[0])
 
 
 def _line_at(
