@@ -193,8 +193,14 @@ def test_a_heads_yaw_is_where_it_looks(yaw_rad: float) -> None:
     assert facing_yaw(R) == pytest.approx(yaw_rad, abs=1e-6)
 
 
-def test_sheet_has_two_rows_of_five(puppet: Puppet) -> None:
-    assert avatar_sheet(puppet, 48).shape == (96, 240, 3)
+def test_sheet_shows_five_views_with_depth_and_normals(puppet: Puppet) -> None:
+    sheet = avatar_sheet(puppet, 48)
+    assert sheet.shape == (192, 240, 3)
+    depths, normals = sheet[96:144].astype(int), sheet[144:]
+    assert np.ptp(depths, axis=-1).max() == 0
+    for depth, normal in zip(np.split(depths, 5, axis=1), np.split(normals, 5, axis=1), strict=True):
+        assert 0.2 < (depth > 0).mean() < 1
+        assert normal[24, 24, 2] > 150, "the head's middle looks to the viewer"
 
 
 def test_a_thousand_frames_later_the_same_pose_is_the_same_frame(puppet: Puppet) -> None:

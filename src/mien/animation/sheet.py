@@ -1,37 +1,51 @@
-"""A picture of an avatar: the photo, its inversion, depth, expressions, and turned views."""
+"""A picture of an avatar: the photo, its inversion, expressions, and turned views with depth and normals."""
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from mien.animation.drive import Puppet, crop_canvas, render_orbit
+from mien.animation.drive import Puppet, crop_canvas, render_orbit, to_uint8, turned_camera
 from mien.core.arkit import ARKIT_INDEX
+from mien.generator.view import SOLID, normal_colours, surface_normals, viewer_normals
 
 YAWS_DEG = (-45, -22, 0, 22, 45)
 
 
 def avatar_sheet(puppet: Puppet, size_px: int = 224) -> UInt8[np.ndarray, "height width 3"]:
-    """A picture of the avatar uint8 [2 S, 5 S, 3]: photo, inversion, depth, expressions; five yaw angles."""
+    """A picture of the avatar uint8 [4 S, 5 S, 3].
+
+    The photo, its inversion, the inversion's depth, the neutral face and a speaking one; then five yaw
+    angles, their depth (nearer is lighter, alike in all), and their normals (red right, green up, blue to the
+    viewer).
+    """
     avatar = puppet.avatar
     canvas = crop_canvas(avatar, size_px, person=False)
     photo = avatar.fit.crop.sample(avatar.photo.numpy(), size_px)
-    views = [render_orbit(puppet, canvas, np.radians(yaw))[0] for yaw in YAWS_DEG]
     inversion, seen_from_photo = render_orbit(puppet, canvas)
-    depth = seen_from_photo.depth.numpy()
-    seen = depth > 0
-    low, high = (np.quantile(depth[seen], q) for q in (0.01, 0.99)) if seen.any() else (0.0, 1.0)
-    grey = (
-        np.where(seen, 255 * (1 - 0.8 * (depth - low) / max(high - low, 1e-6)), 0)
-        .clip(0, 255)
-        .astype(np.uint8)
-    )
     neutral = render_orbit(puppet, canvas, None, 0.0, torch.zeros(52))[0]
     speaking = render_orbit(
         puppet, canvas, np.radians(20), 0.0, _expression(jawOpen=0.6, mouthSmileLeft=0.3, mouthSmileRight=0.3)
     )[0]
-    top = [photo, inversion, np.repeat(grey[..., None], 3, 2), neutral, speaking]
-    return np.concatenate([np.concatenate(top, 1), np.concatenate(views, 1)])
+    views, distances, normals = [], [seen_from_photo.depth], []
+    for yaw in YAWS_DEG:
+        picture, out = render_orbit(puppet, canvas, np.radians(yaw))
+        camera = turned_camera(avatar.fit, canvas, np.radians(yaw))
+        solid = out.depth * (out.alpha > SOLID)
+        views.append(picture)
+        distances.append(out.depth)
+        normals.append(to_uint8(normal_colours(viewer_normals(surface_normals(solid, camera), camera))))
+    depths = _shaded(torch.stack(distances))
+    rows = [[photo, inversion, depths[0], neutral, speaking], views, depths[1:], normals]
+    return np.concatenate([np.concatenate(row, 1) for row in rows])
+
+
+def _shaded(distance: Float[Tensor, "view height width"]) -> list[UInt8[np.ndarray, "height width 3"]]:
+    """Distances along the rays in grey, the nearest white; black where nothing is seen."""
+    seen = distance > 0
+    low, high = (float(distance[seen].quantile(q)) for q in (0.01, 0.99)) if seen.any() else (0.0, 1.0)
+    grey = (1 - 0.8 * (distance - low) / max(high - low, 1e-6)) * seen
+    return [to_uint8(view[..., None].expand(-1, -1, 3)) for view in grey]
 
 
 def _expression(**values: float) -> Float[Tensor, "52"]:
