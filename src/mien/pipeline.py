@@ -303,7 +303,7 @@ def demo(
     avatar = invert_file(source, folder / "face.mien", options, report=report)
     yield f"{folder / 'face.mien'}: avatar"
     write_avatar_sheet(avatar, folder / "sheet.jpg")
-    yield f"{folder / 'sheet.jpg'}: photo, inversion, depth, neutral, speaking; yaw -45 to 45 degrees"
+    yield f"{folder / 'sheet.jpg'}: photo, inversion, depth, expressions; five yaws with depth and normals"
     motion = asset_path("demo_motion.json")
     driven = animate(avatar, motion, folder / "animation.mp4", AnimateOptions(device=device))
     yield f"{folder / 'animation.mp4'}: {len(driven)} frames of her turning, speaking and blinking"
