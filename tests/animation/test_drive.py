@@ -22,12 +22,12 @@ from mien.animation.drive import (
 )
 from mien.animation.frames import driven_frames
 from mien.animation.motion import Motion, MotionSource
-from mien.animation.plate import smoothstep
 from mien.animation.retarget import Retargeting, retarget
 from mien.animation.rotations import head_rotation
 from mien.animation.sheet import avatar_sheet
 from mien.animation.smoothing import smooth_motion
 from mien.apps.cli import run
+from mien.core.curves import smoothstep
 from mien.core.geometry import axis_angle_to_matrix
 from mien.generator.render import pose_head
 from mien.io.video import VideoReader

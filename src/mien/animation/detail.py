@@ -22,8 +22,9 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien.animation.plate import COVERED, nearest_index, shown_weight, smoothstep
+from mien.animation.plate import COVERED, nearest_index, shown_weight
 from mien.core.camera import Camera
+from mien.core.curves import smoothstep
 from mien.generator.planes import channels_last
 from mien.generator.render import PosedHead, RenderOutput
 from mien.morphable.carry import HeadMotion

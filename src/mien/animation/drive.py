@@ -22,9 +22,10 @@ from mien.animation.glasses import (
     worn_photo,
 )
 from mien.animation.layer import Layer
-from mien.animation.plate import shown_weight, smoothstep
+from mien.animation.plate import shown_weight
 from mien.core.camera import Camera
 from mien.core.compiled import has_numba
+from mien.core.curves import smoothstep
 from mien.core.geometry import axis_angle_to_matrix
 from mien.generator.haircolours import tabulate_hair
 from mien.generator.hairtables import make_hair_tables

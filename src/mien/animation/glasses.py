@@ -16,8 +16,8 @@ from torch import Tensor
 
 from mien.animation.detail import turn_of
 from mien.animation.layer import Layer
-from mien.animation.plate import smoothstep
 from mien.core.camera import Camera
+from mien.core.curves import smoothstep
 from mien.generator.render import PosedHead, RenderOutput
 from mien.inversion.avatar import Avatar, frame_size
 from mien.inversion.evidence import region_camera

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int, UInt8
 from torch import Tensor
 
+from mien.core.curves import smoothstep
 from mien.generator.model import Generator
 from mien.generator.render import PosedHead, RenderOutput, make_hair_shell, render
 from mien.inversion.invert import Inversion
@@ -63,12 +64,6 @@ def flat_nearest(valid: Bool[np.ndarray, "height width"]) -> Int[np.ndarray, "he
     place = np.zeros(label.max() + 1, np.int64)
     place[label[valid]] = np.flatnonzero(valid)
     return place[label]
-
-
-def smoothstep(x: Float[Tensor, "*batch"], low: float, high: float) -> Float[Tensor, "*batch"]:
-    """0 below low, 1 above high, cubic between."""
-    t = ((x - low) / (high - low)).clamp(0, 1)
-    return t * t * (3 - 2 * t)
 
 
 def make_plates(

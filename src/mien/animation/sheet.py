@@ -7,7 +7,8 @@ from torch import Tensor
 
 from mien.animation.drive import Puppet, crop_canvas, render_orbit, to_uint8, turned_camera
 from mien.core.arkit import ARKIT_INDEX
-from mien.generator.view import SOLID, normal_colours, surface_normals, viewer_normals
+from mien.generator.samples import normal_picture
+from mien.generator.view import depth_grey
 
 YAWS_DEG = (-45, -22, 0, 22, 45)
 
@@ -31,21 +32,13 @@ def avatar_sheet(puppet: Puppet, size_px: int = 224) -> UInt8[np.ndarray, "heigh
     for yaw in YAWS_DEG:
         picture, out = render_orbit(puppet, canvas, np.radians(yaw))
         camera = turned_camera(avatar.fit, canvas, np.radians(yaw))
-        solid = out.depth * (out.alpha > SOLID)
         views.append(picture)
         distances.append(out.depth)
-        normals.append(to_uint8(normal_colours(viewer_normals(surface_normals(solid, camera), camera))))
-    depths = _shaded(torch.stack(distances))
+        normals.append(to_uint8(normal_picture(out, camera)))
+    distance = torch.stack(distances)
+    depths = [to_uint8(grey[..., None].expand(-1, -1, 3)) for grey in depth_grey(distance, distance > 0)]
     rows = [[photo, inversion, depths[0], neutral, speaking], views, depths[1:], normals]
     return np.concatenate([np.concatenate(row, 1) for row in rows])
-
-
-def _shaded(distance: Float[Tensor, "view height width"]) -> list[UInt8[np.ndarray, "height width 3"]]:
-    """Distances along the rays in grey, the nearest white; black where nothing is seen."""
-    seen = distance > 0
-    low, high = (float(distance[seen].quantile(q)) for q in (0.01, 0.99)) if seen.any() else (0.0, 1.0)
-    grey = (1 - 0.8 * (distance - low) / max(high - low, 1e-6)) * seen
-    return [to_uint8(view[..., None].expand(-1, -1, 3)) for view in grey]
 
 
 def _expression(**values: float) -> Float[Tensor, "52"]:

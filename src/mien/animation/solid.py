@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from mien.animation.detail import DISTANCE, FACING, HIDDEN, TRUST, PhotoDetail
 from mien.animation.drive import Puppet
-from mien.animation.plate import smoothstep
+from mien.core.curves import smoothstep
 from mien.generator.headmesh import head_mesh
 from mien.generator.render import pose_head
 from mien.generator.view import MeshConfig

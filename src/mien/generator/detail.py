@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mien.core.curves import smoothstep
 from mien.generator.beard import with_beard
 from mien.generator.completion import (
     EVIDENCE_SIZE,
@@ -80,28 +81,24 @@ def put_hidden(
     Hidden hair gets the grain of seen hair, and part of its mean colour.
     """
     size = residual.shape[-1]
-    base = resize(evidence.base[None], completed.body.shape[-1])[0]
-    out = residual.clone()
     shown = glimpsed = 1 - unseen(evidence.hair[1])
     if seen is not None:
         facing = _facing(seen, evidence.height[0] * HEIGHT_SCALE)
-        shown, glimpsed = (_rising(facing, *limits) for limits in (FACING, EDGE_ON))
-    kept = shown if seen is None else torch.maximum(shown, 1 - unseen(seen.other))
-    for channels, colours, share in (
-        (BODY_RGB, completed.body, unseen(evidence.body[1])),
-        (HAIR_RGB, completed.hair, 1 - kept),
-    ):
-        share = _fitted(share[None, None], size)[0, 0].clone()
-        if channels == BODY_RGB and not islands:
-            share[: island_rows(size)] = 0
-        own = _fitted(base[channels][None], size)[0]
-        guess = _fitted(colours[None], size)[0]
-        if channels == BODY_RGB and seen is not None:
-            guess = with_beard(guess, evidence.body, seen.face)
-        if channels == HAIR_RGB:
-            own_hair, swatch = residual[0, channels] + own, None if seen is None else seen.swatch
-            guess = _as_seen(guess, own_hair, evidence, glimpsed, swatch)
-        out[0, channels] = torch.lerp(residual[0, channels], guess - own, share)
+        shown, glimpsed = (smoothstep(facing, *limits) for limits in (FACING, EDGE_ON))
+        shown = torch.maximum(shown, 1 - unseen(seen.other))
+    shares = torch.stack([unseen(evidence.body[1]), 1 - shown])[None]
+    body_share, hair_share = _fitted(shares, size)[0].clone()
+    if not islands:
+        body_share[: island_rows(size)] = 0
+    base = _fitted(resize(evidence.base[None], completed.body.shape[-1]), size)[0]
+    body, hair = (_fitted(colours[None], size)[0] for colours in (completed.body, completed.hair))
+    if seen is not None:
+        body = with_beard(body, evidence.body, seen.face)
+    own_hair = residual[0, HAIR_RGB] + base[HAIR_RGB]
+    hair = _as_seen(hair, own_hair, evidence, glimpsed, None if seen is None else seen.swatch)
+    out = residual.clone()
+    for channels, guess, share in ((BODY_RGB, body, body_share), (HAIR_RGB, hair, hair_share)):
+        out[0, channels] = torch.lerp(residual[0, channels], guess - base[channels], share)
     return out
 
 
@@ -109,12 +106,6 @@ def _facing(seen: SeenHair, height: Float[Tensor, "size size"]) -> Float[Tensor,
     """How much of what would be seen from the front is seen of every texel: by the pixels that fall on it."""
     pixels = (hair_texel_sides(height) / seen.swatch.pixel).prod(0)
     return blurred(seen.hair, round(NEAR * len(height))) / pixels
-
-
-def _rising(x: Float[Tensor, "v u"], low: float, high: float) -> Float[Tensor, "v u"]:
-    """0 up to one value, 1 from another on, smooth between."""
-    share = ((x - low) / (high - low)).clamp(0, 1)
-    return share * share * (3 - 2 * share)
 
 
 def _as_seen(

@@ -44,8 +44,7 @@ def drawn_grain(
     if shown.float().mean() < LEAST_SHOWN:
         return torch.zeros_like(image)
     radius = max(1, round(LOCK * image.shape[-1] / 2))
-    where = shown[None].float()
-    fine = image - smoothed(image * where, radius) / smoothed(where, radius).clamp(min=1e-3)
+    fine = finer(image, shown[None].float(), radius)
     values, axes = torch.linalg.eigh(torch.cov(fine[:, shown]))
     colour = axes[:, -1] * values[-1].clamp(min=0).sqrt()
     return STRENGTH * colour[:, None, None] * strands(image.shape[-1], seed)
@@ -82,6 +81,13 @@ def towards(
 def coarse_of(image: Float[Tensor, "channel v u"]) -> Float[Tensor, "channel v u"]:
     """What is coarser than the patches of `laid` carry."""
     return smoothed(image, max(1, round(COARSE * image.shape[-1] / 2)))
+
+
+def finer(
+    image: Float[Tensor, "channel v u"], shown: Float[Tensor, "1 v u"], radius: int
+) -> Float[Tensor, "channel v u"]:
+    """What is finer than a square of this half width, by the mean of what is shown around."""
+    return image - smoothed(image * shown, radius) / smoothed(shown, radius).clamp(min=1e-3)
 
 
 def smoothed(

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien.generator.grain import COARSE, smoothed
+from mien.generator.grain import COARSE, finer
 from mien.morphable import chart
 from mien.morphable.carry import chart_grid
 
@@ -58,10 +58,11 @@ def laid_grain(
     size = height.shape[-1]
     sides = hair_texel_sides(height)
     # A patch's own width in the photo, where texels are as large as in the middle of the head's back.
-    texel = float(2 * torch.pi * chart.ARC_RADIUS / size)
+    around = 2 * torch.pi * chart.ARC_RADIUS
+    texel = around / size
     swatch = matched(swatch, texel)
     ratio = texel / swatch.pixel
-    fine = fine_of(swatch, round(COARSE * 2 * torch.pi * chart.ARC_RADIUS / swatch.pixel / 2))
+    fine = fine_of(swatch, round(COARSE * around / swatch.pixel / 2))
     for share, tall in PATCHES:
         width = 2 * round(share * size / 2)
         height_px, width_px = (2 * round(n * width * ratio / 2) for n in (tall, 1))
@@ -119,8 +120,7 @@ def matched(swatch: Swatch, side: float) -> Swatch:
 def fine_of(swatch: Swatch, radius: int) -> Float[Tensor, "3 height width"]:
     """What is finer than a square of this half width in what is shown, in pixels."""
     shown = swatch.shown[None]
-    coarse = smoothed(swatch.image * shown, radius) / smoothed(shown, radius).clamp(min=1e-3)
-    return (swatch.image - coarse) * shown
+    return finer(swatch.image, shown, radius) * shown
 
 
 def _wholly(shown: Float[Tensor, "1 height width"], tall: int, wide: int) -> Float[Tensor, "height width"]:

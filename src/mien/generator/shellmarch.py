@@ -190,7 +190,6 @@ def _between(
 
     The way to the planes is smooth, so only the ends of an interval are carried; samples lie between.
     """
-    step = q_end - q_begin
-    step = torch.cat([torch.remainder(step[:, :1] + 1, 2) - 1, step[:, 1:]], 1)  # the short way round
+    step = chart.short_way(q_end - q_begin)
     share = (torch.arange(FAST_SAMPLES) + 0.5) / FAST_SAMPLES
     return q_begin[:, None] + share[:, None] * step[:, None]

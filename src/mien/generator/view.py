@@ -5,7 +5,7 @@ from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -97,3 +97,9 @@ def viewer_normals(
 def normal_colours(normals: Float[Tensor, "height width 3"]) -> Float[Tensor, "height width 3"]:
     """Normals as colours in [0, 1]: red right, green up, blue to the viewer; black where there is none."""
     return (normals + 1) / 2 * (normals.abs().sum(-1, keepdim=True) > 0)
+
+
+def depth_grey(distance: Float[Tensor, "*batch"], seen: Bool[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+    """Distances in [0, 1]: of what is seen the nearest is 1, the farthest 0.2; 0 where nothing is."""
+    low, high = (float(distance[seen].quantile(q)) for q in (0.01, 0.99)) if seen.any() else (0.0, 1.0)
+    return (1 - 0.8 * (distance - low) / max(high - low, 1e-6)).clamp(0, 1) * seen

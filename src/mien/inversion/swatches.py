@@ -14,6 +14,7 @@ from mien.generator.shellmarch import HairTrace
 from mien.generator.texels import splat
 from mien.inversion.evidence import PhotoEvidence
 from mien.inversion.hidden import logit
+from mien.morphable import chart
 from mien.morphable.regions import on_face
 
 COUNTS: Final = 0.4
@@ -39,31 +40,26 @@ def look_at_hair(evidence: PhotoEvidence, person: Int[Tensor, " ray"], trace: Ha
     clear = clear & (evidence.worn[person] < 0.5)
     bare = torch.maximum(hair, trace.alpha) < BARE[0]
     bare = bare & (evidence.colour_weight[person] > BARE[1]) & (inside > INSIDE) & on_face(body[:, :2])
-    return SeenHair(
-        seen,
-        other,
-        swatch(evidence, person[clear], points[clear]),
-        swatch(evidence, person[bare], body[bare]),
+    height, width = evidence.shape
+    image = logit(evidence.rgb).T.reshape(3, height, width)
+    pixel = ORBIT_RADIUS / float(evidence.camera.intrinsics[0, 0] * width)
+    hair_swatch, face_swatch = (
+        Swatch(image, *_places((height, width), person[some], where[some]), pixel)
+        for some, where in ((clear, points), (bare, body))
     )
+    return SeenHair(seen, other, hair_swatch, face_swatch)
 
 
-def swatch(
-    evidence: PhotoEvidence, pixels: Int[Tensor, " pixel"], points: Float[Tensor, "pixel 3"]
-) -> Swatch:
-    """The photo, of which only some pixels are shown, with their plane coordinates."""
-    shape = evidence.shape
+def _places(
+    shape: tuple[int, int], pixels: Int[Tensor, " pixel"], points: Float[Tensor, "pixel 3"]
+) -> tuple[Float[Tensor, "height width"], Float[Tensor, "2 height width"]]:
+    """A picture that is 1 at some pixels, and one of their plane coordinates."""
     layers = torch.zeros(3, shape[0] * shape[1])
     layers[:2, pixels], layers[2, pixels] = points[:, :2].T, 1.0
-    return Swatch(
-        image=logit(evidence.rgb).T.reshape(3, *shape),
-        shown=layers[2].view(shape),
-        uv=layers[:2].view(2, *shape),
-        pixel=ORBIT_RADIUS / float(evidence.camera.intrinsics[0, 0] * shape[1]),
-    )
+    return layers[2].view(shape), layers[:2].view(2, *shape)
 
 
 def surface_points(trace: HairTrace) -> Float[Tensor, "ray 3"]:
     """Where each ray meets hair on average, plane coordinates."""
-    away = trace.planes - trace.mean_planes[:, None]
-    away = torch.cat([torch.remainder(away[..., :1] + 1, 2) - 1, away[..., 1:]], -1)
+    away = chart.short_way(trace.planes - trace.mean_planes[:, None])
     return trace.mean_planes + (trace.weight[..., None] * away).sum(1) / trace.alpha.clamp(min=1e-3)[:, None]

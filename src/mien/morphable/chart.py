@@ -86,3 +86,8 @@ def height_of(coordinate: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
     """Inverse of `height_coordinate`."""
     low, high = HEIGHT_RANGE
     return low + (coordinate + 1) / 2 * (high - low)
+
+
+def short_way(step: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
+    """The step between two plane coordinates with u the short way around the head."""
+    return torch.cat([torch.remainder(step[..., :1] + 1, 2) - 1, step[..., 1:]], -1)

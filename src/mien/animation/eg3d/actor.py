@@ -19,8 +19,9 @@ from torch.nn import functional as F
 
 from mien.animation.eg3d.keymouths import KeyMouth
 from mien.animation.eg3d.mouth import MouthPainter
-from mien.animation.plate import moving_weight, nearest_index, smoothstep
+from mien.animation.plate import moving_weight, nearest_index
 from mien.core.camera import Camera
+from mien.core.curves import smoothstep
 from mien.generator.eg3d.generator import Eg3dGenerator, Eg3dRender, unit_image
 from mien.generator.eg3d.renderer import Eg3dRenderer, eg3d_renderer
 from mien.inversion.eg3d.avatar import Eg3dAvatar, Placement

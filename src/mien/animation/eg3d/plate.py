@@ -8,7 +8,8 @@ from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien.animation.plate import MOVED, moving_weight, nearest_index, smoothstep
+from mien.animation.plate import MOVED, moving_weight, nearest_index
+from mien.core.curves import smoothstep
 from mien.generator.eg3d.generator import Eg3dRender
 from mien.generator.texels import blurred
 from mien.inversion.eg3d.avatar import Placement

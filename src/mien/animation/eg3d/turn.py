@@ -19,7 +19,7 @@ from mien.core.geometry import axis_angle_to_matrix
 from mien.core.viewpoint import ViewAngles
 from mien.generator.eg3d.surface import field_mesh
 from mien.generator.samples import PAPER
-from mien.generator.view import MeshConfig, View, view_of
+from mien.generator.view import MeshConfig, View, depth_grey, view_of
 from mien.io.mesh import Mesh
 from mien.morphable.crop import CropRegion
 
@@ -120,7 +120,6 @@ def eg3d_sheet(actor: Eg3dActor, size_px: int = 224) -> UInt8[np.ndarray, "heigh
 def _depth_picture(drawn: Drawn, size_px: int) -> UInt8[np.ndarray, "size size 3"]:
     """Near is white."""
     distance, met = drawn.out.depth[0, 0].cpu(), drawn.out.alpha[0, 0].cpu() > 0.5
-    low, high = (distance[met].quantile(q) for q in (0.01, 0.99)) if met.any() else (0.0, 1.0)
-    grey = (1 - 0.8 * (distance - low) / max(float(high - low), 1e-6)).clamp(0, 1) * met
+    grey = depth_grey(distance, met)
     region = CropRegion(size_px / 2, size_px / 2, float(size_px))
     return to_uint8(over_photo(grey[..., None], region, (size_px, size_px)).expand(-1, -1, 3))

@@ -33,7 +33,7 @@ STEEPNESS: Final = np.float32(-0.75)
 @njit(inline="always", fastmath=True)
 @no_type_check
 def smooth(x, limits):
-    """`plate.smoothstep`."""
+    """`core.curves.smoothstep`."""
     t = min(max((x - limits[0]) / (limits[1] - limits[0]), 0.0), 1.0)
     return t * t * (3 - 2 * t)
 

@@ -18,8 +18,9 @@ from mien.animation.glasses import over_layer
 from mien.animation.layer import Layer
 from mien.animation.paper.edited import FaceView
 from mien.animation.paper.masks import reproject_mask
-from mien.animation.plate import shown_weight, smoothstep
+from mien.animation.plate import shown_weight
 from mien.core.camera import Camera
+from mien.core.curves import smoothstep
 from mien.generator.planes import Planes
 from mien.generator.render import PosedHead, pose_head, render
 from mien.inversion.avatar import frame_size

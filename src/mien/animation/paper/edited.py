@@ -23,7 +23,8 @@ from torch import Tensor
 from mien.animation.eg3d.mouth import COLOURS, FADE
 from mien.animation.paper.layers import PhotoLayers, first_hits, ring_share
 from mien.animation.paper.regions import face_parts
-from mien.animation.plate import nearest_index, smoothstep
+from mien.animation.plate import nearest_index
+from mien.core.curves import smoothstep
 from mien.generator.planes import lookup
 from mien.morphable.model import PARTS
 from mien.morphable.raster import Hits, interpolate, interpolate_corners

@@ -12,8 +12,9 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien.animation.plate import nearest_index, smoothstep
+from mien.animation.plate import nearest_index
 from mien.core.camera import Camera
+from mien.core.curves import smoothstep
 
 HIDDEN: Final = (0.012, 0.03)
 """How far behind what the photo shows a point is hidden from it, EG3D units."""

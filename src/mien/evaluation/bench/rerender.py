@@ -15,8 +15,8 @@ from jaxtyping import Float, Float32, UInt8
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from mien.animation.plate import smoothstep
 from mien.animation.viewer import FittedFace, Seen
+from mien.core.curves import smoothstep
 from mien.evaluation.bench.frames import turned_camera
 from mien.evaluation.bench.subjects import Pose, mesh_pose
 from mien.generator.planes import lookup
