@@ -116,6 +116,7 @@ def photo_detail(puppet: Puppet) -> PhotoDetail:
         width,
         shell=puppet.shell,
         antialias=True,
+        outline=True,
     )
     photo, alpha = avatar.photo.float() / 255, avatar.alpha.float() / 255
     hidden = None if avatar.glasses is None else avatar.glasses.mask.float() / 255
@@ -204,6 +205,7 @@ def moving_layer(
         x1 - x0,
         shell=puppet.shell,
         antialias=True,
+        outline=True,
     )
     if puppet.detail is not None and has_numba():
         layer = fast_layer(puppet.detail, out, camera, motion, (x0, y0), STILL_WEIGHT)
@@ -287,7 +289,15 @@ def render_bust(
     expression = puppet.avatar.fit.expression if expression is None else expression
     head = _posed(puppet, expression, None)
     out = render(
-        puppet.generator, puppet.planes, head, camera, height, width, shell=puppet.shell, antialias=True
+        puppet.generator,
+        puppet.planes,
+        head,
+        camera,
+        height,
+        width,
+        shell=puppet.shell,
+        antialias=True,
+        outline=True,
     )
     shown = out
     if puppet.detail is not None:

@@ -5,6 +5,7 @@ from the planes where hair can be (a shell around the decoded height field), put
 shell's surface, and decodes only what is seen.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
@@ -19,6 +20,7 @@ from mien.core.compiled import has_numba
 from mien.generator.decoder import Decoded
 from mien.generator.fastrays import MISSED_ALPHA, can_be_fast, fast_hair, fast_rays
 from mien.generator.model import Generator
+from mien.generator.outline import with_outline
 from mien.generator.planes import Planes
 from mien.generator.posed import HairShell, PosedHead, make_hair_shell, outer_height, pose_head
 from mien.generator.shellmarch import FAR, UNSEEN, HairTrace, PixelSurfaces, march_shell, trace_hair
@@ -63,10 +65,12 @@ def render(
     march_config: MarchConfig | None = None,
     mask: np.ndarray | None = None,
     antialias: bool = False,
+    outline: bool = False,
 ) -> RenderOutput:
     """Render an image. `mask` (bool [H, W]) limits the rays; the fast path needs `shell` if there is hair.
 
     With `antialias`, pixels on edges take the mean colour and alpha of four rays; the rest is of one ray.
+    With `outline`, hair ends as hair does (`mien.generator.outline`), not as its smooth density.
     """
     size = height_px, width_px
     make = partial(
@@ -78,17 +82,29 @@ def render(
     found = make(size, keep)
     image = torch.zeros(height_px * width_px, found.shape[1])
     image[keep] = found
-    out = _output(image.view(height_px, width_px, -1))
-    if not antialias:
-        return out
+    if antialias:
+        _antialias(image, size, make, mask)
+    if outline:
+        with_outline(image, head, camera, size)
+    return _output(image.view(height_px, width_px, -1))
+
+
+def _antialias(
+    image: Float[Tensor, "pixel column"], size: tuple[int, int],
+    make: Callable[[tuple[int, int], Tensor], Tensor], mask: np.ndarray | None,
+) -> None:  # fmt: skip
+    """Give pixels on edges the mean of four rays, in place."""
+    height_px, width_px = size
     known = None if mask is None else torch.from_numpy(mask)
-    is_edge = fast_edges(image, width_px, mask) if has_numba() else edges_of(out, known).flatten()
+    if has_numba():
+        is_edge = fast_edges(image, width_px, mask)
+    else:
+        is_edge = edges_of(_output(image.view(height_px, width_px, -1)), known).flatten()
     edges = torch.nonzero(is_edge)[:, 0]
     row, column = torch.div(edges, width_px, rounding_mode="floor"), edges % width_px
     parts = [(2 * row + i) * 2 * width_px + 2 * column + j for i in (0, 1) for j in (0, 1)]
     fine = make((2 * height_px, 2 * width_px), torch.stack(parts, 1).flatten())
     image[edges] = _mean_of_edges(image[edges], fine.view(len(edges), 4, -1))
-    return _output(image.view(height_px, width_px, -1))
 
 
 def _mean_of_edges(
