@@ -46,7 +46,7 @@ def compose_frame(
     camera = region_camera(canvas.camera, (image.shape[1], image.shape[0]), box)
     size = (y1 - y0, x1 - x0)
     out = render(
-        puppet.generator, puppet.planes, head, camera, *size, shell=puppet.shell, antialias=True
+        puppet.generator, puppet.planes, head, camera, *size, shell=puppet.shell, antialias=True, outline=True
     )  # fmt: skip
     height, width = frame_size(puppet.avatar)
     places = places_of(puppet.avatar.fit.photo_camera(width, height), out, camera, motion)
@@ -56,7 +56,7 @@ def compose_frame(
     face_head = replace(head, carried=None if tuned.detail is None else tuned.detail.carried)
     face = render(
         tuned.generator, planes, face_head, camera, *size, shell=puppet.shell, antialias=True,
-        mask=(mask > LEAST_SHARE).numpy(),
+        outline=True, mask=(mask > LEAST_SHARE).numpy(),
     )  # fmt: skip
     if tuned.detail is not None:
         face = add_detail(tuned.detail, face, places, camera, motion)
