@@ -6,11 +6,14 @@ from torch import Tensor
 from mien.generator.completion import EVIDENCE_SIZE, Completer, CompletionConfig
 from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, HEIGHT_SCALE
 from mien.generator.detail import FACING, SeenHair, complete, put_hidden
+from mien.generator.grain import HUE_PULL
 from mien.generator.laid import Swatch, hair_texel_sides
 from mien.generator.model import Generator, load_generator
 from mien.inversion.complete import chart_evidence
 from mien.inversion.hidden import Observations
 from mien.morphable import chart
+from mien.morphable.carry import chart_grid
+from mien.morphable.regions import azimuth_and_height
 
 CONFIG = CompletionConfig(widths=(8, 12))
 
@@ -100,3 +103,27 @@ def test_what_was_seen_in_the_place_of_hair_is_kept_unless_edge_on() -> None:
     assert (edge_on != 0).float().mean() > 0.99
     clothes = torch.full_like(none, 0.1)  # little is seen of them, but they are no hair
     assert put(none, clothes).abs().max() == 0
+
+
+def test_hidden_skin_goes_towards_the_hue_of_seen_cheeks_and_keeps_its_lightness() -> None:
+    generator = completing_generator()
+    planes = generator.planes(generator.mapping.w_avg[None], torch.zeros(1, 52))
+    shown = chart_evidence(
+        generator, planes, torch.zeros(128, 128), observed(BODY_RGB, 1.0), observed(HAIR_RGB, 1.0)
+    )
+    tan = torch.tensor([1.0, 0.2, -0.9])[:, None, None]
+    completed = complete(generator, shown)
+    completed = replace(completed, body=tan.expand_as(completed.body))
+    none = torch.zeros(EVIDENCE_SIZE, EVIDENCE_SIZE)
+    blank = Swatch(torch.zeros(3, 64, 64), torch.zeros(64, 64), torch.zeros(2, 64, 64), 0.001)
+    residual = torch.zeros(1, 7, EVIDENCE_SIZE, EVIDENCE_SIZE)
+    plain = put_hidden(residual, shown, completed)
+    pulled = put_hidden(residual, shown, completed, SeenHair(none, none, blank, blank))
+    moved = (pulled - plain)[0, BODY_RGB]
+    azimuth, height = azimuth_and_height(chart_grid(EVIDENCE_SIZE))
+    left = chart_grid(EVIDENCE_SIZE)[..., 0] < 0
+    cheek = left & (azimuth > 50) & (azimuth < 90) & (height > -0.15) & (height < 0.0)
+    expected = -HUE_PULL * (tan - tan.mean())[:, 0].expand(3, 1)  # the seen colour is grey
+    torch.testing.assert_close(moved[:, cheek], expected.expand(3, int(cheek.sum())), atol=0.05, rtol=0.05)
+    assert moved.mean(0).abs().max() < 1e-3
+    assert moved[:, left & (azimuth > 140)].abs().max() < 1e-3

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mien.generator.grain import part_of
 from mien.generator.laid import Swatch, fine_of, laid_grain, matched
 from mien.generator.planes import resize
 from mien.generator.texels import Splatted, blurred, fill_chart
@@ -47,9 +48,7 @@ def with_beard(
         return guess
     size = guess.shape[-1]
     share = bearded * resize(_edged_face(len(seen[1]))[None, None], size)[0, 0]
-    away = resize(continued(seen)[None], size)[0] - guess
-    light = away.mean(0, keepdim=True)
-    beard = guess + away - light + LIGHT * light
+    beard = guess + part_of(resize(continued(seen)[None], size)[0] - guess, 1.0, LIGHT)
     grain = laid_grain(face, torch.zeros(size, size), nearest=True)
     return torch.lerp(guess, beard if grain is None else beard + grain, share)
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mien.core.curves import smoothstep
-from mien.generator.beard import with_beard
+from mien.generator.beard import HALF_SEEN, with_beard
 from mien.generator.completion import (
     EVIDENCE_SIZE,
     ChartEvidence,
@@ -18,13 +18,13 @@ from mien.generator.completion import (
     completion_input,
 )
 from mien.generator.decoder import BODY_RGB, HAIR_HEIGHT, HAIR_RGB, HEIGHT_SCALE, OUTPUTS
-from mien.generator.grain import coarse_of, drawn_grain, towards
+from mien.generator.grain import HUE_PULL, HUE_WIDTH, coarse_of, drawn_grain, part_of, smoothed, towards
 from mien.generator.laid import Swatch, hair_texel_sides, laid_grain
 from mien.generator.model import Generator
 from mien.generator.planes import Planes, resize
-from mien.generator.texels import SIZE, blurred, island_rows, unseen
+from mien.generator.texels import SIZE, Splatted, blurred, island_rows, unseen
 from mien.morphable.carry import chart_grid
-from mien.morphable.regions import on_scalp
+from mien.morphable.regions import azimuth_and_height, on_face, on_scalp
 
 FACING: Final = (0.15, 0.4)
 """Cosines of the view against the surface between which hair begins to count as seen: what is seen edge-on is
@@ -33,6 +33,10 @@ EDGE_ON: Final = (0.01, 0.08)
 """The same for its coarse colour."""
 NEAR: Final = 1 / 64
 """Over what share of the chart's side pixels are counted."""
+SKIN_DEG: Final = 115.0
+"""Azimuth to either side up to which hidden skin follows the hue of seen cheeks."""
+SKIN_HEIGHT: Final = (-0.27, 0.12)
+"""The same for heights in the template's frame, EG3D units: from the throat to the forehead."""
 LEAST_SCALP: Final = 0.1
 """Share of the seen hair that must lie on the scalp to give the colour of hidden hair alone."""
 
@@ -93,13 +97,29 @@ def put_hidden(
     base = _fitted(resize(evidence.base[None], completed.body.shape[-1]), size)[0]
     body, hair = (_fitted(colours[None], size)[0] for colours in (completed.body, completed.hair))
     if seen is not None:
-        body = with_beard(body, evidence.body, seen.face)
+        body = with_beard(_skin_as_seen(body, evidence.body), evidence.body, seen.face)
     own_hair = residual[0, HAIR_RGB] + base[HAIR_RGB]
     hair = _as_seen(hair, own_hair, evidence, glimpsed, None if seen is None else seen.swatch)
     out = residual.clone()
     for channels, guess, share in ((BODY_RGB, body, body_share), (HAIR_RGB, hair, hair_share)):
         out[0, channels] = torch.lerp(residual[0, channels], guess - base[channels], share)
     return out
+
+
+def _skin_as_seen(guess: Float[Tensor, "3 size size"], seen: Splatted) -> Float[Tensor, "3 size size"]:
+    """The guess whose skin has gone part of the way to the hue of seen cheeks: what a network knows of pale
+    people is that the sides of their faces are tan."""
+    total, weight = seen
+    grid, size = chart_grid(len(weight)), guess.shape[-1]
+    cheeks = on_face(grid) & (weight > HALF_SEEN)
+    if not cheeks.any():
+        return guess
+    usual = (total / weight.clamp(min=1e-6))[:, cheeks].median(1).values
+    azimuth, height = azimuth_and_height(grid)
+    skin = (azimuth < SKIN_DEG) & (height > SKIN_HEIGHT[0]) & (height < SKIN_HEIGHT[1])
+    share = _fitted(blurred(skin.float(), len(weight) // 48)[None, None], size)[0]
+    coarse = smoothed(guess, max(1, round(HUE_WIDTH * size)))
+    return guess + share * part_of(usual[:, None, None] - coarse, HUE_PULL, 0.0)
 
 
 def _facing(seen: SeenHair, height: Float[Tensor, "size size"]) -> Float[Tensor, "size size"]:

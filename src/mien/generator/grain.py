@@ -73,9 +73,13 @@ def towards(
     """An image of logits whose coarse colour goes part of the way to a mean, deep inside of a share."""
     radius = max(1, round(HUE_WIDTH * image.shape[-1]))
     deep = smoothed(share[None], radius) ** 2
-    away = mean[:, None, None] - smoothed(image, radius)
-    light = away.mean(0, keepdim=True)
-    return image + deep * (HUE_PULL * (away - light) + LIGHT_PULL * light)
+    return image + deep * part_of(mean[:, None, None] - smoothed(image, radius), HUE_PULL, LIGHT_PULL)
+
+
+def part_of(step: Float[Tensor, "channel v u"], hue: float, light: float) -> Float[Tensor, "channel v u"]:
+    """Parts of a step between two images of logits: of what changes hue, and of what changes lightness."""
+    lightness = step.mean(0, keepdim=True)
+    return hue * (step - lightness) + light * lightness
 
 
 def coarse_of(image: Float[Tensor, "channel v u"]) -> Float[Tensor, "channel v u"]:
