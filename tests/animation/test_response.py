@@ -136,3 +136,14 @@ def test_a_long_clip_is_inverted_in_blocks_as_one(
     whole = made.apply(wanted)
     monkeypatch.setattr("mien.animation.response.BLOCK_ROWS", 7)
     np.testing.assert_allclose(made.apply(wanted), whole, atol=1e-6)
+
+
+def test_what_is_sent_beyond_1_is_not_held_back_for_what_it_no_longer_moves() -> None:
+    values = np.tile(np.linspace(0, 1, 5), (52, 1))
+    values[0] *= 0.5
+    crosstalk = np.zeros((52, 52))
+    crosstalk[0, 1] = 0.5
+    wanted, near = np.zeros((1, 52)), np.zeros((1, 52))
+    wanted[0, :2], near[0, 0] = (0.65, 0.3), 1.2  # coefficient 0 raises the other one to 0.5 at 1, no further
+    sent = ExpressionResponse(values, crosstalk).apply(wanted, near=near, anchor=1e-4, highest=1.4)
+    assert abs(float(sent[0, 0]) - 1.3) < 0.01

@@ -112,9 +112,10 @@ class ExpressionResponse:
         sent = ahead = near = np.clip(near, 0.0, np.maximum(box.highest, 1.0))
         for step in range(INVERSION_STEPS):  # accelerated: Beck, Teboulle, FISTA, 2009
             curve, slope = self._curve(ahead)
-            seen = np.clip(curve + self._shape(curve, ahead) @ self.crosstalk, 0.0, 1.0)
-            error = box.weight * (seen - wanted)
-            gradient = slope * error + self._shape_slope(slope) * (error @ crosstalk.T)
+            shape = self._shape(curve, ahead)
+            error = box.weight * (np.clip(curve + shape @ self.crosstalk, 0.0, 1.0) - wanted)
+            bend = np.where(shape < 1, self._shape_slope(slope), 0.0)
+            gradient = slope * error + bend * (error @ crosstalk.T)
             gradient += box.anchor * (ahead - near)
             moved = np.clip(ahead - gradient / box.bound, 0.0, box.highest)
             ahead = np.clip(moved + step / (step + 3) * (moved - sent), 0.0, box.highest)

@@ -106,7 +106,7 @@ def put_hidden(
     return out
 
 
-def _skin_as_seen(guess: Float[Tensor, "3 size size"], seen: Splatted) -> Float[Tensor, "3 size size"]:
+def _skin_as_seen(guess: Float[Tensor, "3 texel texel"], seen: Splatted) -> Float[Tensor, "3 texel texel"]:
     """The guess whose skin has gone part of the way to the hue of seen cheeks: what a network knows of pale
     people is that the sides of their faces are tan."""
     total, weight = seen
