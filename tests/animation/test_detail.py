@@ -15,6 +15,7 @@ from mien.animation.detail import (
     facing_of,
     fidelity,
     inside_of,
+    outline_share,
     places_of,
     rim_of,
     sharp_lookup,
@@ -252,3 +253,12 @@ def test_the_compiled_layer_agrees_with_the_plain_one(puppet: Puppet, yaw_rad: f
     assert plain.cover.mean() > 0.1
     np.testing.assert_allclose(fast.rgb, plain.rgb, atol=1e-3)  # a quarter of a grey level
     np.testing.assert_allclose(fast.cover, plain.cover, atol=1e-3)
+
+
+def test_the_drawn_outline_of_hair_comes_in_where_the_photos_own_is_left(puppet: Puppet) -> None:
+    camera = photo_canvas(puppet.avatar).camera
+    shares = [outline_share(puppet.detail, camera, turned(puppet, math.radians(a))) for a in (0, 3, 9, 20)]
+    assert shares[:2] == [0.0, 0.0]
+    assert 0.1 < shares[2] < 0.9
+    assert shares[3] == 1.0
+    assert outline_share(None, camera, turned(puppet, 0.0)) == 1.0

@@ -33,7 +33,7 @@ def head(known, model: MorphableModel) -> StillHead:  # type: ignore[no-untyped-
 def draw(head: StillHead, posed: PosedHead, *, outline: bool) -> RenderOutput:
     return render(
         head.generator, head.planes, posed, Camera.orbit(0.5, 0.1), SIZE, SIZE, shell=head.shell,
-        antialias=True, outline=outline,
+        antialias=True, outline=float(outline),
     )  # fmt: skip
 
 

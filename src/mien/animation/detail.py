@@ -38,6 +38,8 @@ TURN_DEG: Final = (3.0, 18.0)
 """Turns of the view between which the angle in the photo begins to matter."""
 CARD_DEG: Final = (4.0, 12.0)
 """Turns of the view between which what lies beside the rendered head fades."""
+OUTLINE_DEG: Final = (4.0, 15.0)
+"""Turns of the view between which hair's own outline comes in."""
 DISAGREEMENT: Final = (0.1, 0.4)
 """Excess of the render's alpha over the matte's from which on they disagree on where the person is."""
 AGREEMENT_REACH: Final = 0.012
@@ -245,6 +247,14 @@ def turn_of(photo: Camera, camera: Camera, motion: HeadMotion | None) -> float:
         eye = motion.R_chest_head.T @ (eye - motion.joint - motion.translation) + motion.joint
     one, other = F.normalize(eye - centre, dim=0), F.normalize(photo.position - centre, dim=0)
     return math.atan2(float(torch.linalg.cross(one, other).norm()), float(one @ other))
+
+
+def outline_share(detail: PhotoDetail | None, camera: Camera, motion: HeadMotion | None) -> float:
+    """How much of its drawn outline hair shows: none near the photo's pose, where it has the photo's own."""
+    if detail is None:
+        return 1.0
+    turn_deg = torch.tensor(math.degrees(turn_of(detail.camera, camera, motion)))
+    return float(smoothstep(turn_deg, *OUTLINE_DEG))
 
 
 def add_detail(

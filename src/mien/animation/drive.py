@@ -10,7 +10,15 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from mien.animation.detail import PhotoDetail, Places, add_detail, carried_of, make_detail, places_of
+from mien.animation.detail import (
+    PhotoDetail,
+    Places,
+    add_detail,
+    carried_of,
+    make_detail,
+    outline_share,
+    places_of,
+)
 from mien.animation.fastlayer import fast_layer
 from mien.animation.glasses import (
     GlassesLayer,
@@ -116,7 +124,6 @@ def photo_detail(puppet: Puppet) -> PhotoDetail:
         width,
         shell=puppet.shell,
         antialias=True,
-        outline=True,
     )
     photo, alpha = avatar.photo.float() / 255, avatar.alpha.float() / 255
     hidden = None if avatar.glasses is None else avatar.glasses.mask.float() / 255
@@ -205,7 +212,7 @@ def moving_layer(
         x1 - x0,
         shell=puppet.shell,
         antialias=True,
-        outline=True,
+        outline=outline_share(puppet.detail, camera, motion),
     )
     if puppet.detail is not None and has_numba():
         layer = fast_layer(puppet.detail, out, camera, motion, (x0, y0), STILL_WEIGHT)
@@ -297,7 +304,7 @@ def render_bust(
         width,
         shell=puppet.shell,
         antialias=True,
-        outline=True,
+        outline=outline_share(puppet.detail, camera, None),
     )
     shown = out
     if puppet.detail is not None:

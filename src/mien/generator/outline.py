@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien.core.camera import Camera
+from mien.core.camera import ORBIT_RADIUS, Camera
 from mien.core.curves import smoothstep
 from mien.generator.posed import NECK_STEPS, PosedHead
 from mien.generator.volume import SOFTNESS
@@ -32,7 +32,9 @@ the depth changes by a factor of e over 2 mm."""
 STRANDS: Final = (-0.21, -0.16)
 """Heights (y of the head at rest) between which unevenness begins: below the chin a volume may be clothes."""
 CELL: Final = 0.004
-"""Side of the cells of the finer unevenness on a head of `RADIUS`, EG3D units (2 mm)."""
+"""Side of the cells of the finer unevenness on a head of `RADIUS`, EG3D units (2 mm); never less than
+`CELL_PX` pixels."""
+CELL_PX: Final = 2.5
 COARSER: Final = 3.0
 SLANT: Final = 2.5
 """How far down a strand goes for the way that it goes outwards."""
@@ -55,13 +57,17 @@ class Outline:
 
 
 def with_outline(
-    image: Float[Tensor, "pixel column"], head: PosedHead, camera: Camera, size: tuple[int, int]
+    image: Float[Tensor, "pixel column"],
+    head: PosedHead,
+    camera: Camera,
+    size: tuple[int, int],
+    share: float = 1.0,
 ) -> None:
-    """Give the hair of a rendered picture of `size` (height, width) its outline, in place.
+    """Give the hair of a rendered picture of `size` (height, width) its outline, in place, or a share of it.
 
     Columns are those of `render`: premultiplied rgb, alpha, distance, three of the body, alpha of the hair.
     """
-    found = outline_of(image, head, camera, size)
+    found = outline_of(image, head, camera, size, share)
     old = image[found.index, 3]
     image[found.index, :3] *= (found.alpha / old)[:, None]
     image[found.index, 3] = found.alpha
@@ -69,7 +75,11 @@ def with_outline(
 
 
 def outline_of(
-    image: Float[Tensor, "pixel column"], head: PosedHead, camera: Camera, size: tuple[int, int]
+    image: Float[Tensor, "pixel column"],
+    head: PosedHead,
+    camera: Camera,
+    size: tuple[int, int],
+    share: float = 1.0,
 ) -> Outline:
     """Where hair thins out before nothing, and how much of it is to be seen there."""
     alpha, hair = image[:, 3], image[:, 8]
@@ -79,14 +89,15 @@ def outline_of(
     points = rays.origins + rays.directions * image[index, 4, None]
     if head.motion is not None:
         points = head.motion.invert_rigid_first(points, steps=NECK_STEPS)
-    depth = -torch.log1p(-alpha[index])
-    away = torch.log(depth / OUTLINE)
-    away = away + UNEVEN * smoothstep(points[:, 1], *STRANDS) * unevenness(points, -SOFTNESS * away)
-    return Outline(index, 1 - torch.exp(-OUTLINE * torch.exp(STEEPNESS * away)))
+    away = torch.log(-torch.log1p(-alpha[index]) / OUTLINE)
+    pixel = ORBIT_RADIUS / float(camera.intrinsics[0, 0] * size[1])
+    noise = unevenness(points, -SOFTNESS * away, max(CELL, CELL_PX * pixel))
+    away = away + share * UNEVEN * smoothstep(points[:, 1], *STRANDS) * noise
+    return Outline(index, 1 - torch.exp(-OUTLINE * torch.exp((1 + share * (STEEPNESS - 1)) * away)))
 
 
 def unevenness(
-    points: Float[Tensor, "point 3"], outwards: Float[Tensor, " point"]
+    points: Float[Tensor, "point 3"], outwards: Float[Tensor, " point"], cell: float = CELL
 ) -> Float[Tensor, " point"]:
     """Noise of two sizes and unit variance at points at rest, `outwards` (EG3D units) of the outline.
 
@@ -96,7 +107,7 @@ def unevenness(
     direction = F.normalize(points - torch.tensor([0.0, 0.0, AXIS_Z]), dim=1)
     up = torch.tensor([0.0, 1.0, 0.0]) - direction[:, 1, None] * direction
     direction = direction + (SLANT / RADIUS * outwards)[:, None] * up
-    fine = direction * (2 * RADIUS / CELL / TABLE)
+    fine = direction * (2 * RADIUS / cell / TABLE)
     both = torch.stack([fine, fine / COARSER + 0.2])[None, :, :, None]
     found = F.grid_sample(_noise(), both, align_corners=False)[0, 0, :, :, 0]
     return found.sum(0)

@@ -65,12 +65,12 @@ def render(
     march_config: MarchConfig | None = None,
     mask: np.ndarray | None = None,
     antialias: bool = False,
-    outline: bool = False,
+    outline: float = 0.0,
 ) -> RenderOutput:
     """Render an image. `mask` (bool [H, W]) limits the rays; the fast path needs `shell` if there is hair.
 
     With `antialias`, pixels on edges take the mean colour and alpha of four rays; the rest is of one ray.
-    With `outline`, hair ends as hair does (`mien.generator.outline`), not as its smooth density.
+    By the share `outline`, hair ends as hair does (`mien.generator.outline`), not as its smooth density.
     """
     size = height_px, width_px
     make = partial(
@@ -84,8 +84,8 @@ def render(
     image[keep] = found
     if antialias:
         _antialias(image, size, make, mask)
-    if outline:
-        with_outline(image, head, camera, size)
+    if outline > 0:
+        with_outline(image, head, camera, size, outline)
     return _output(image.view(height_px, width_px, -1))
 
 

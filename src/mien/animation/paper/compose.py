@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from mien.animation.detail import add_detail, places_of
+from mien.animation.detail import add_detail, outline_share, places_of
 from mien.animation.drive import STILL_WEIGHT, Canvas, Puppet, glasses_of, moving_box, to_uint8
 from mien.animation.glasses import over_layer
 from mien.animation.layer import Layer
@@ -44,9 +44,10 @@ def compose_frame(
         return to_uint8(image)
     x0, y0, x1, y1 = box
     camera = region_camera(canvas.camera, (image.shape[1], image.shape[0]), box)
-    size = (y1 - y0, x1 - x0)
+    size, outline = (y1 - y0, x1 - x0), outline_share(puppet.detail, camera, motion)
     out = render(
-        puppet.generator, puppet.planes, head, camera, *size, shell=puppet.shell, antialias=True, outline=True
+        puppet.generator, puppet.planes, head, camera, *size, shell=puppet.shell, antialias=True,
+        outline=outline,
     )  # fmt: skip
     height, width = frame_size(puppet.avatar)
     places = places_of(puppet.avatar.fit.photo_camera(width, height), out, camera, motion)
@@ -56,7 +57,7 @@ def compose_frame(
     face_head = replace(head, carried=None if tuned.detail is None else tuned.detail.carried)
     face = render(
         tuned.generator, planes, face_head, camera, *size, shell=puppet.shell, antialias=True,
-        outline=True, mask=(mask > LEAST_SHARE).numpy(),
+        outline=outline, mask=(mask > LEAST_SHARE).numpy(),
     )  # fmt: skip
     if tuned.detail is not None:
         face = add_detail(tuned.detail, face, places, camera, motion)
