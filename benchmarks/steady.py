@@ -15,25 +15,28 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.signal import savgol_filter
 
 from mien.animation.filling import fill_gaps
+from mien.animation.follow import FaceFollower
 from mien.animation.kinds import read_avatar
 from mien.animation.kinds.base import carry_to_avatar
 from mien.animation.motion import Motion, MotionFrame, MotionSource
 from mien.animation.retarget import Retargeting
 from mien.animation.rotations import rotation_angle, rotation_exp, rotation_log
 from mien.animation.smoothing import Smoothing, StreamingSmoother, smooth_motion
-from mien.animation.track import track_video, without_false_poses
+from mien.animation.track import ClipTracker, track_video, without_false_poses
 from mien.animation.translate import Translation
 from mien.core.arkit import ARKIT_INDEX
 from mien.core.atomic import atomic_path
 from mien.evaluation.clips import SeenClip, see_clip
 from mien.evaluation.metrics.jitter import DEGREE, WINDOW, landmark_jitter
 from mien.evaluation.metrics.landmarks import interocular_px
+from mien.io.video import VideoReader
 from mien.morphable.model import load_head_model
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,6 +44,8 @@ DRIVERS = ("driver_man_18.mp4", "driver_woman_10.mp4")
 STRENGTHS = (0.5, 1.0, 2.0, 4.0)
 FPS = 30
 SECONDS = 40
+CALM = 15
+"""Frames over which a motion is smoothed that the tracker should find smooth."""
 FINE = 20
 """Steps per frame in which lags are looked for."""
 JAW, BLINK = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["eyeBlinkLeft"]
@@ -234,6 +239,25 @@ def trembling(clip: SeenClip) -> Array:
     return np.asarray(np.sqrt((rest**2).sum(-1).mean(-1)) / np.median(interocular_px(points)))
 
 
+def tracker_jitter(path: Path, clip: SeenClip) -> float:
+    """Jitter that the tracker finds where there is none: a clip's first frame, moved, turned and scaled in
+    the picture as smoothly as the clip's landmarks move over half a second."""
+    points = savgol_filter(clip.landmarks_px[clip.found].astype(np.float64), CALM, DEGREE, axis=0)
+    with VideoReader(path) as reader:
+        first = next(iter(reader)).rgb
+    follow, tracked = FaceFollower(), []
+    with ClipTracker() as tracker:
+        for index, place in enumerate(points):
+            motion = cv2.estimateAffinePartial2D(points[0], place)[0]
+            moved = cv2.warpAffine(
+                first, motion, first.shape[1::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            )
+            face = follow(tracker.detect(np.asarray(moved, np.uint8), index / float(clip.fps)))
+            if face is not None:
+                tracked.append(face.landmarks_px)
+    return landmark_jitter(np.stack(tracked))
+
+
 def mesh_jitter(avatar: Path, motion: Motion) -> dict[str, float]:
     """Jitter of the head model's own landmarks, moved by the smoothed driver's coefficients and by those that
     are sent to an avatar in their place: what the translation adds, without any tracker's noise."""
@@ -317,7 +341,13 @@ def main() -> None:
             assert seen is not None
             output = see_clip(video)
             jitters = [landmark_jitter(clip.landmarks_px[clip.found]) for clip in (output, seen)]
-            results["jitter"][video.stem] = dict(zip(("output", "driver"), jitters, strict=True))
+            results["jitter"][video.stem] = dict(
+                zip(
+                    ("output", "driver", "tracker_alone"),
+                    (*jitters, tracker_jitter(video, output)),
+                    strict=True,
+                )
+            )
             curves[video.stem] = trembling(seen), trembling(output)
     with atomic_path(options.results) as temporary:
         temporary.write_text(json.dumps(_rounded(results), indent=1) + "\n")
