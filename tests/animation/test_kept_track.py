@@ -1,6 +1,6 @@
 """A tracking that is killed goes on to the same numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -13,7 +13,7 @@ from tests.animation.test_track import SOURCE, make_face
 from mien.animation import track
 from mien.animation.kept_track import TrackStore
 from mien.animation.motion import Motion
-from mien.animation.track import ClipTracker, Tracking, track_video
+from mien.animation.track import ClipTracker, Look, Tracking, track_video
 from mien.core.errors import MienError, NoFaceError
 from mien.core.work import KeptWork
 from mien.io.video import VideoReader, VideoWriter
@@ -115,15 +115,16 @@ def test_a_damaged_chunk_is_named(tmp_path: Path) -> None:
 def test_a_real_clip_goes_on(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = track_video(clip)
     monkeypatch.setattr(track, "CHUNK", 2)
-    detect, calls = ClipTracker.detect, []
+    detect_all, calls = ClipTracker.detect_all, []
 
-    def counted(tracker: ClipTracker, rgb: np.ndarray, time_s: float | None = None) -> list[FaceObservation]:
-        calls.append(time_s)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return detect(tracker, rgb, time_s)
+    def counted(tracker: ClipTracker, looks: Iterable[Look]) -> Iterator[tuple[Look, list[FaceObservation]]]:
+        for look, faces in detect_all(tracker, looks):
+            calls.append(look.time_s)
+            if len(calls) == 4:
+                raise KeyboardInterrupt
+            yield look, faces
 
-    monkeypatch.setattr(ClipTracker, "detect", counted)
+    monkeypatch.setattr(ClipTracker, "detect_all", counted)
     kept = KeptWork(tmp_path / "out.mp4")
     with pytest.raises(KeyboardInterrupt):
         track_video(clip, kept=kept)

@@ -12,12 +12,13 @@ import pytest
 from skimage import data
 from tests.animation.test_place import landmarks_seen
 
+from mien.animation import track
 from mien.animation.drivers import read_driver, write_motion
 from mien.animation.filling import fill_gaps
 from mien.animation.follow import FaceFollower, Stillness
 from mien.animation.motion import Motion, MotionFrame, MotionSource
 from mien.animation.rotations import head_angles, head_rotation, rotation_angle
-from mien.animation.track import ClipTracker, track_pictures
+from mien.animation.track import ClipTracker, Look, track_pictures
 from mien.core.arkit import ARKIT_INDEX
 from mien.core.errors import InputError, NoFaceError
 from mien.io.video import VideoWriter
@@ -252,6 +253,25 @@ def test_clip_tracker_has_no_memory(astronaut: np.ndarray) -> None:
     for found, expected in zip(forwards, backwards, strict=True):
         np.testing.assert_array_equal(found.coefficients, expected.coefficients)
         np.testing.assert_array_equal(found.R_camera_head, expected.R_camera_head)
+
+
+def test_frames_looked_at_together_give_the_numbers_of_frames_in_turn(
+    astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(track, "worker_count", lambda: 3)
+    empty = np.full((256, 256, 3), 127, np.uint8)
+    frames = [np.ascontiguousarray(astronaut[:256, 100 + 3 * s : 356 + 3 * s]) for s in range(6)]
+    frames[3:3] = [empty, frames[2]]
+    looks = [Look(rgb, index / 25, index == 5) for index, rgb in enumerate(frames)]
+    with ClipTracker() as one, ClipTracker() as other:
+        in_turn = [[] if look.is_repeated else one.detect(look.rgb, look.time_s) for look in looks]
+        together = list(other.detect_all(iter(looks)))
+    assert [look.time_s for look, _ in together] == [look.time_s for look in looks]
+    assert [len(faces) for _, faces in together] == [1, 1, 1, 0, 1, 0, 1, 1]
+    for (_, found), expected in zip(together, in_turn, strict=True):
+        for mine, theirs in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(mine.coefficients, theirs.coefficients)
+            np.testing.assert_array_equal(mine.landmarks_px, theirs.landmarks_px)
 
 
 def test_clip_tracker_rests_after_a_thorough_look_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:

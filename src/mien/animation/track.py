@@ -4,8 +4,11 @@ Videos are streamed: one frame is held at a time, and only the numbers are kept.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
@@ -21,6 +24,7 @@ from mien.animation.sliders import DEFAULT_FPS
 from mien.core.assets import asset_path, sha256_of_file
 from mien.core.errors import NoFaceError
 from mien.core.heap import trim_heap
+from mien.core.parallel import ordered, worker_count
 from mien.core.progress import progress
 from mien.core.work import KeptWork
 from mien.io.images import Photo
@@ -29,6 +33,8 @@ from mien.tracking.faces import FaceObservation, FaceTracker, choose_face
 
 MAX_FACES: Final = 4
 THOROUGH_EVERY: Final = 10
+MOST_TRACKERS: Final = 4
+"""Frames that are looked at together at most: every tracker takes memory of its own."""
 
 Rgb = NDArray[np.uint8]
 
@@ -126,12 +132,9 @@ class Tracking:
     ) -> Motion:  # fmt: skip
         """The motion of `pictures(start)`, those from the index `start` on."""
         if not self._is_done:
-            for picture in pictures(len(self._frames)):
-                if isinstance(tracker, ClipTracker) and len(self._frames) % CHUNK == 0:
-                    tracker.renew()
-                self._take(picture, fps, tracker)
-                if len(self._frames) % CHUNK == 0:
-                    self._keep(is_last=False)
+            coming = pictures(len(self._frames))
+            while self._take_chunk(coming, fps, tracker):
+                self._keep(is_last=False)
         frames = self._frames
         if not any(frames):
             raise self._choose.missing or NoFaceError(
@@ -145,15 +148,26 @@ class Tracking:
         time_s = np.array(self._times_s)
         return Motion.from_frames(fill_gaps(without_false_poses(frames, time_s), time_s), fps, source)
 
-    def _take(self, picture: TimedPicture, fps: Fraction, tracker: Tracker) -> None:
-        self._times_s.append(_rising(picture.time_s, self._times_s, fps))
-        if self._stillness.repeats(picture.rgb):
+    def _take_chunk(self, pictures: Iterator[TimedPicture], fps: Fraction, tracker: Tracker) -> bool:
+        """Track to the end of a chunk; whether there are pictures enough."""
+        count = len(self._frames)
+        if isinstance(tracker, ClipTracker) and count % CHUNK == 0:
+            tracker.renew()
+        looks = map(self._look_at, islice(pictures, CHUNK - count % CHUNK))
+        for look, faces in _detected(looks, tracker):
+            self._take(look, faces, fps)
+        return len(self._frames) > count and len(self._frames) % CHUNK == 0
+
+    def _look_at(self, picture: TimedPicture) -> "Look":
+        return Look(picture.rgb, picture.time_s, self._stillness.repeats(picture.rgb))
+
+    def _take(self, look: "Look", faces: list[FaceObservation], fps: Fraction) -> None:
+        self._times_s.append(_rising(look.time_s, self._times_s, fps))
+        if look.is_repeated:
             self._frames.append(self._frames[-1])
             return
-        observation = self._choose(tracker.detect(picture.rgb, picture.time_s))
-        self._frames.append(
-            None if observation is None else motion_frame(observation, self._times_s[-1], picture.rgb.shape)
-        )
+        face = self._choose(faces)
+        self._frames.append(None if face is None else motion_frame(face, self._times_s[-1], look.rgb.shape))
 
     def _keep(self, *, is_last: bool) -> None:
         if self._store is not None:
@@ -161,6 +175,14 @@ class Tracking:
             new = slice(self._written, None)
             self._store.write(TrackChunk(self._times_s[new], self._frames[new], state, is_last))
             self._written = len(self._frames)
+
+
+def _detected(looks: Iterable["Look"], tracker: Tracker) -> Iterator[tuple["Look", list[FaceObservation]]]:
+    if isinstance(tracker, ClipTracker):
+        yield from tracker.detect_all(looks)
+        return
+    for look in looks:
+        yield look, [] if look.is_repeated else tracker.detect(look.rgb, look.time_s)
 
 
 def motion_frame(observation: FaceObservation, time_s: float, shape: tuple[int, ...]) -> MotionFrame:
@@ -174,6 +196,16 @@ def motion_frame(observation: FaceObservation, time_s: float, shape: tuple[int, 
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A frame that is to be tracked."""
+
+    rgb: Rgb
+    time_s: float
+    is_repeated: bool
+    """Whether it shows what the frame before shows, so that nobody need look."""
+
+
 class ClipTracker:
     """Tracks the frames of a clip in order: a quick look at each, a thorough one where that finds nothing.
 
@@ -182,7 +214,7 @@ class ClipTracker:
     """
 
     def __init__(self) -> None:
-        self._quick = FaceTracker(num_faces=MAX_FACES, running="video")
+        self._quick = [_quick_tracker()]
         self._thorough: FaceTracker | None = None
         self._rest = 0
 
@@ -190,7 +222,8 @@ class ClipTracker:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._quick.close()
+        for tracker in self._quick:
+            tracker.close()
         if self._thorough is not None:
             self._thorough.close()
         trim_heap()
@@ -198,12 +231,36 @@ class ClipTracker:
     def renew(self) -> None:
         """Forget everything: the next frame is as the first."""
         self.__exit__()
-        self._quick = FaceTracker(num_faces=MAX_FACES, running="video")
+        self._quick = [_quick_tracker()]
         self._thorough, self._rest = None, 0
 
     def detect(self, rgb: Rgb, time_s: float | None = None) -> list[FaceObservation]:
         """All faces of the next frame, which is at `time_s`."""
-        faces = self._quick.detect(rgb, time_s)
+        return self._checked(rgb, self._quick[0].detect(rgb, time_s))
+
+    def detect_all(self, looks: Iterable[Look]) -> Iterator[tuple[Look, list[FaceObservation]]]:
+        """The faces that `detect` finds on frames one after the other; on several cores several frames are
+        looked at together."""
+        free: SimpleQueue[FaceTracker] = SimpleQueue()
+        while len(self._quick) < min(worker_count(), MOST_TRACKERS):
+            self._quick.append(_quick_tracker())
+        for tracker in self._quick:
+            free.put(tracker)
+
+        def quick(look: Look) -> tuple[Look, list[FaceObservation]]:
+            if look.is_repeated:
+                return look, []
+            tracker = free.get()
+            try:
+                return look, tracker.detect(look.rgb, look.time_s)
+            finally:
+                free.put(tracker)
+
+        for look, faces in ordered(quick, looks, workers=len(self._quick)):
+            yield look, [] if look.is_repeated else self._checked(look.rgb, faces)
+
+    def _checked(self, rgb: Rgb, faces: list[FaceObservation]) -> list[FaceObservation]:
+        """What a quick look found, or a thorough one."""
         if faces or self._rest > 0:
             self._rest = 0 if faces else self._rest - 1
             return faces
@@ -211,6 +268,10 @@ class ClipTracker:
         faces = self._thorough.detect(rgb)
         self._rest = 0 if faces else THOROUGH_EVERY
         return faces
+
+
+def _quick_tracker() -> FaceTracker:
+    return FaceTracker(num_faces=MAX_FACES, running="video")
 
 
 def file_source(path: Path) -> MotionSource:
