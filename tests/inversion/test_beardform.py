@@ -88,7 +88,7 @@ def test_a_full_beard_stands_off_where_it_grows(fit: FaceFit, model: MorphableMo
 
 def test_what_hangs_below_the_chin_makes_it_longer(fit: FaceFit, model: MorphableModel) -> None:
     hangs, lengths = [], []
-    for hang in (0.0, 0.11):
+    for hang in (0.0, 0.14):
         evidence = photo(fit, model, share=0.95, hang=hang)
         cover = beard_cover(evidence)
         assert cover is not None
@@ -97,5 +97,5 @@ def test_what_hangs_below_the_chin_makes_it_longer(fit: FaceFit, model: Morphabl
         assert tips is not None
         lengths.append(float(-tips[:, 1].min()))
     assert hangs[0] < 0.03
-    assert hangs[1] == pytest.approx(0.11, abs=0.015)
+    assert hangs[1] == pytest.approx(0.14, abs=0.02)
     assert lengths[1] > lengths[0] + 0.02

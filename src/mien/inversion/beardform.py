@@ -65,7 +65,7 @@ FALL: Final = 0.5
 """How much short hairs point down, over how much they stand off."""
 ROOTS: Final = 0.055
 """How far below the chin a short beard is seen from the front, as it grows on the throat, EG3D units."""
-SURELY_LONG: Final = (0.02, 0.07)
+SURELY_LONG: Final = (0.045, 0.08)
 """What hangs lower by less may still grow on the throat; EG3D units."""
 FALLS: Final = (-0.18, -0.135)
 """Heights between which long hair begins to fall in front, from the lip to the chin; as `JAW_HEIGHT`."""
