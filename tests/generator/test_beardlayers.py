@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from tests.generator.conftest import KnownHeads
 from torch import Tensor
 
 from mien.core.arkit import ARKIT_INDEX
@@ -26,7 +27,7 @@ SLOW = MarchConfig(40, 40)
 
 
 @pytest.fixture(scope="module")
-def head(known, model: MorphableModel) -> StillHead:  # type: ignore[no-untyped-def]
+def head(known: KnownHeads, model: MorphableModel) -> StillHead:
     return still_head(known.generator, model, known.identities[1], known.codes[1])
 
 
@@ -39,7 +40,7 @@ def beard(model: MorphableModel) -> Beard:
     return made
 
 
-def posed(known, model: MorphableModel, beard: Beard | None, jaw: float = 0.0) -> PosedHead:  # type: ignore[no-untyped-def]
+def posed(known: KnownHeads, model: MorphableModel, beard: Beard | None, jaw: float = 0.0) -> PosedHead:
     expression = torch.zeros(52)
     expression[ARKIT_INDEX["jawOpen"]] = jaw
     bare = still_head(known.generator, model, known.identities[1], known.codes[1]).posed
@@ -57,12 +58,12 @@ def rms(a: Tensor, b: Tensor) -> float:
 @pytest.mark.parametrize("yaw_deg", [0, 45, 90])
 def test_compiled_layers_agree_with_the_plain_ones(
     head: StillHead,
-    known,
+    known: KnownHeads,
     model: MorphableModel,
     beard: Beard,
     monkeypatch: pytest.MonkeyPatch,
     yaw_deg: float,
-) -> None:  # type: ignore[no-untyped-def]
+) -> None:
     person = posed(known, model, beard)
     person = carrying(person, all_vertices(person).copy())
     mask = np.random.default_rng(1).uniform(size=(SIZE, SIZE)) < 0.8
@@ -80,8 +81,8 @@ def test_compiled_layers_agree_with_the_plain_ones(
 
 @pytest.mark.parametrize("yaw_deg", [0, 60])
 def test_both_agree_with_rays_cast_at_the_layers(
-    head: StillHead, known, model: MorphableModel, beard: Beard, yaw_deg: float
-) -> None:  # type: ignore[no-untyped-def]
+    head: StillHead, known: KnownHeads, model: MorphableModel, beard: Beard, yaw_deg: float
+) -> None:
     view = partial(
         render, head.generator, head.planes, posed(known, model, beard), camera(yaw_deg), SIZE, SIZE,
         shell=head.shell, march_config=SLOW,
@@ -92,8 +93,8 @@ def test_both_agree_with_rays_cast_at_the_layers(
 
 
 def test_a_beard_widens_the_outline_softly(
-    head: StillHead, known, model: MorphableModel, beard: Beard
-) -> None:  # type: ignore[no-untyped-def]
+    head: StillHead, known: KnownHeads, model: MorphableModel, beard: Beard
+) -> None:
     view = partial(render, head.generator, head.planes, camera=camera(80), height_px=96, width_px=96)
     bare, bearded = (view(head=posed(known, model, some)) for some in (None, beard))
     solid = view(head=replace(posed(known, model, beard), beard=None))
@@ -107,7 +108,9 @@ def test_a_beard_widens_the_outline_softly(
     torch.testing.assert_close(bearded.depth[same], solid.depth[same])
 
 
-def test_it_moves_with_the_jaw_and_with_the_head(known, model: MorphableModel, beard: Beard) -> None:  # type: ignore[no-untyped-def]
+def test_it_moves_with_the_jaw_and_with_the_head(
+    known: KnownHeads, model: MorphableModel, beard: Beard
+) -> None:
     closed, wide = (posed(known, model, beard, jaw) for jaw in (0.0, 0.8))
     assert closed.beard is not None
     assert wide.beard is not None
@@ -123,7 +126,9 @@ def test_it_moves_with_the_jaw_and_with_the_head(known, model: MorphableModel, b
     np.testing.assert_allclose(moved.beard.layers[-1], expected.numpy(), atol=1e-5)
 
 
-def test_numbers_are_carried_by_body_and_layers(known, model: MorphableModel, beard: Beard) -> None:  # type: ignore[no-untyped-def]
+def test_numbers_are_carried_by_body_and_layers(
+    known: KnownHeads, model: MorphableModel, beard: Beard
+) -> None:
     person = posed(known, model, beard)
     numbers = np.random.default_rng(0).normal(size=(len(all_vertices(person)), 2)).astype(np.float32)
     np.testing.assert_array_equal(all_carried(carrying(person, numbers)), numbers)
@@ -146,8 +151,8 @@ def test_strands_are_of_all_lengths_and_fewer_reach_further() -> None:
 
 
 def test_strands_part_only_where_the_beard_is_seen_edge_on(
-    known, model: MorphableModel, beard: Beard
-) -> None:  # type: ignore[no-untyped-def]
+    known: KnownHeads, model: MorphableModel, beard: Beard
+) -> None:
     layers = posed(known, model, beard).beard
     assert layers is not None
     at = np.linalg.norm(beard.loose.numpy(), axis=1).argmax()

@@ -53,8 +53,9 @@ def photo(
     rgb = np.where((point[:, 1] < -0.27)[:, None], SHIRT, SKIN) + random.normal(0, 2, (len(uv), 1))
     rgb = np.where(hairs[:, None], HAIR + random.normal(0, 18, (len(uv), 1)), rgb)
     rgb = rgb * np.where(point[:, :1] > 0, dark_side, 1.0)
-    rgb = np.where(hits.hit[:, None], rgb, 128).clip(0, 255).astype(np.uint8).reshape(PHOTO_PX, PHOTO_PX, 3)
-    return gather_evidence(rgb, hits.hit.reshape(PHOTO_PX, PHOTO_PX).astype(np.float32), fit, model)
+    rgb = np.where(hits.hit[:, None], rgb, 128).clip(0, 255)
+    picture = rgb.astype(np.uint8).reshape(PHOTO_PX, PHOTO_PX, 3)
+    return gather_evidence(picture, hits.hit.reshape(PHOTO_PX, PHOTO_PX).astype(np.float32), fit, model)
 
 
 def test_a_shaven_face_keeps_its_form(fit: FaceFit, model: MorphableModel) -> None:
