@@ -55,6 +55,14 @@ def test_a_beard_goes_on_to_the_sides_and_smooth_faces_keep_their_guess() -> Non
     torch.testing.assert_close(scalp, torch.ones(3))
 
 
+def test_what_is_hidden_of_a_beard_that_stands_off_looks_like_what_is_seen() -> None:
+    guess = torch.full((3, SIZE, SIZE), 1.0)
+    formed = ((JAW_HEIGHT[1] > HEIGHT) & FACE).float()
+    bearded = with_beard(guess, colours(-1.0, 1.0), pixels(0.1, 0.1), formed)
+    assert at(bearded, 70, -0.12).mean() < -0.4
+    torch.testing.assert_close(bearded[:, formed == 0], guess[:, formed == 0])
+
+
 def test_colours_go_on_from_where_they_are_seen() -> None:
     filled = continued(colours(-1.0, 1.0))
     assert at(filled, 66, -0.12).mean() < -0.5

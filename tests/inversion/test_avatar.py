@@ -47,6 +47,22 @@ def test_what_is_saved_is_loaded(avatar: Avatar, tmp_path: Path) -> None:
     torch.testing.assert_close(loaded.inversion.residual, avatar.inversion.residual, atol=4e-3, rtol=2e-3)
 
 
+def test_a_head_has_a_beard_or_none(avatar: Avatar, tmp_path: Path) -> None:
+    tips = torch.linspace(0, 0.01, VERTICES)[:, None].expand(-1, 3).contiguous()
+    for beard in (None, tips):
+        save_avatar(tmp_path / "face.mien", replace(avatar, fit=replace(avatar.fit, beard=beard)))
+        assert ("beard" in read_safetensors(tmp_path / "face.mien", kind=KIND).tensors) == (beard is not None)
+        loaded = load_avatar(tmp_path / "face.mien").fit.beard
+        if loaded is None or beard is None:
+            assert loaded is beard
+        else:
+            assert torch.equal(loaded, beard)
+    tensors = read_safetensors(tmp_path / "face.mien", kind=KIND).tensors
+    write_safetensors(tmp_path / "bad.mien", tensors | {"beard": tips[:10]}, {"kind": KIND, "provenance": {}})
+    with pytest.raises(CheckpointError, match="beard"):
+        load_avatar(tmp_path / "bad.mien")
+
+
 def test_hair_has_a_density_or_none(avatar: Avatar, tmp_path: Path) -> None:
     thin = torch.linspace(0, 1, 128 * 128).view(128, 128)
     for density in (None, thin):

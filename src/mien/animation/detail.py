@@ -26,6 +26,7 @@ from mien.animation.plate import COVERED, nearest_index, shown_weight
 from mien.core.camera import Camera
 from mien.core.curves import smoothstep
 from mien.generator.planes import channels_last
+from mien.generator.posed import all_carried
 from mien.generator.render import PosedHead, RenderOutput
 from mien.morphable.carry import HeadMotion
 from mien.morphable.chart import AXIS_Z, V_BODY
@@ -78,7 +79,7 @@ class PhotoDetail:
     levels: tuple[Float[Tensor, "1 14 _ _"], ...]
     """Lookup images, each half the size of the one before."""
     carried: np.ndarray
-    """float32 [V, 3]: where in the photo each vertex is (u, v in [0, 1]) and its distance."""
+    """float32 [V, 3]: where in the photo each of `all_vertices` is (u, v in [0, 1]) and its distance."""
     beyond: float
     """How far the person's moving pixels reach beyond the render, as an angle's tangent."""
 
@@ -176,7 +177,7 @@ def make_detail(
     levels = [image.permute(2, 0, 1)[None].contiguous()]
     for _ in range(LEVELS - 1):
         levels.append(F.avg_pool2d(levels[-1], 2, ceil_mode=True, count_include_pad=False))
-    return PhotoDetail(camera, tuple(levels), source.carried, _beyond(alpha * moving, covered, camera))
+    return PhotoDetail(camera, tuple(levels), all_carried(source), _beyond(alpha * moving, covered, camera))
 
 
 def _beyond(person: Tensor, covered: Tensor, camera: Camera) -> float:

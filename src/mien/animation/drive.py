@@ -39,6 +39,7 @@ from mien.generator.haircolours import tabulate_hair
 from mien.generator.hairtables import make_hair_tables
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
+from mien.generator.posed import all_vertices, carrying
 from mien.generator.render import (
     HairShell,
     PosedHead,
@@ -50,6 +51,7 @@ from mien.generator.render import (
 )
 from mien.inversion.avatar import Avatar, frame_size
 from mien.inversion.evidence import region_camera
+from mien.morphable.beard import Beard, make_beard
 from mien.morphable.carry import Carrier, HeadMotion, make_carrier
 from mien.morphable.fit import FaceFit, orbit_camera
 from mien.morphable.model import MorphableModel, load_head_model, neck_weight
@@ -76,6 +78,8 @@ class Puppet:
     """The same of the hair's shell."""
     detail: PhotoDetail | None = None
     """What the photo shows beyond the render; None draws the plain render."""
+    beard: Beard | None = None
+    """One that stands off the skin."""
 
     @cached_property
     def worn_photo(self) -> WornPhoto:
@@ -105,7 +109,10 @@ def make_puppet(
         used = torch.from_numpy(np.unique(shell.shell.faces)).long()
         moving_shell = used[moves(shell.vertices_head[used], chin_y)]
     moving_body = torch.nonzero(moves(neutral, chin_y))[:, 0]
-    puppet = Puppet(avatar, generator, model, planes, carrier, shell, chin_y, moving_body, moving_shell)
+    beard = None if fit.beard is None else make_beard(model, fit.beard)
+    puppet = Puppet(
+        avatar, generator, model, planes, carrier, shell, chin_y, moving_body, moving_shell, beard=beard
+    )
     return replace(puppet, detail=photo_detail(puppet)) if detail else puppet
 
 
@@ -114,7 +121,7 @@ def photo_detail(puppet: Puppet) -> PhotoDetail:
     canvas, avatar = photo_canvas(puppet.avatar), puppet.avatar
     height, width = frame_size(avatar)
     head = _posed(puppet, avatar.fit.expression, None)
-    head = replace(head, carried=carried_of(canvas.camera, torch.from_numpy(head.vertices)))
+    head = carrying(head, carried_of(canvas.camera, torch.from_numpy(all_vertices(head))))
     out = render(
         puppet.generator,
         puppet.planes,
@@ -241,6 +248,8 @@ def plain_layer(
 def moving_box(puppet: Puppet, canvas: Canvas, head: PosedHead) -> tuple[int, int, int, int] | None:
     """Pixels that anything moved by the neck can fall on: x0, y0, x1, y1; None if out of the picture."""
     points = [torch.from_numpy(head.vertices)[puppet.moving_body]]
+    if head.beard is not None:
+        points.append(torch.from_numpy(head.beard.layers[-1]))
     assert head.motion is not None
     if puppet.shell is not None:
         points.append(head.motion.apply(puppet.shell.vertices_head[puppet.moving_shell]))
@@ -261,8 +270,10 @@ def moving_box(puppet: Puppet, canvas: Canvas, head: PosedHead) -> tuple[int, in
 
 def _posed(puppet: Puppet, expression: Float[Tensor, "52"], motion: HeadMotion | None) -> PosedHead:
     fit = puppet.avatar.fit
-    head = pose_head(puppet.model, fit.identity, expression, puppet.carrier, motion, torso=fit.torso)
-    return head if puppet.detail is None else replace(head, carried=puppet.detail.carried)
+    head = pose_head(
+        puppet.model, fit.identity, expression, puppet.carrier, motion, torso=fit.torso, beard=puppet.beard
+    )
+    return head if puppet.detail is None else carrying(head, puppet.detail.carried)
 
 
 def _places(puppet: Puppet, out: RenderOutput, camera: Camera, motion: HeadMotion | None) -> Places:

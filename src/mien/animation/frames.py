@@ -65,7 +65,8 @@ def job_key(avatar: Avatar, driven: DrivenMotion, canvas: Canvas) -> str:
     parts: list[Any] = [
         inversion.w, inversion.residual, inversion.hair_height,
         [] if inversion.hair_density is None else inversion.hair_density, fit.identity, fit.expression,
-        fit.torso, fit.R_camera_head, avatar.photo, avatar.alpha, avatar.plate, canvas.plate,
+        fit.torso, [] if fit.beard is None else fit.beard, fit.R_camera_head,
+        avatar.photo, avatar.alpha, avatar.plate, canvas.plate,
         canvas.camera.T_world_camera, canvas.camera.intrinsics,
         driven.expression, driven.R_camera_head, driven.translation_offset, driven.time_s,
         *glasses_parts(avatar.glasses),

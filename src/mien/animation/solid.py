@@ -1,6 +1,7 @@
 """An avatar as a coloured mesh, with the photo's own detail where the photo shows the surface."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -24,17 +25,20 @@ PERSON_ALPHA = (0.8, 1.0)
 def avatar_mesh(puppet: Puppet, config: MeshConfig | None = None) -> Mesh:
     """Body and hair of an avatar in the head's frame, in the photo's expression or with a face at rest."""
     config, fit = config or MeshConfig(), puppet.avatar.fit
+    posed = partial(
+        pose_head, puppet.model, fit.identity, carrier=puppet.carrier, torso=fit.torso, beard=puppet.beard
+    )
     mesh = head_mesh(
         puppet.generator,
         puppet.planes,
-        pose_head(puppet.model, fit.identity, fit.expression, puppet.carrier, torso=fit.torso),
+        posed(fit.expression),
         config,
     )
     if puppet.detail is not None:
         mesh = replace(mesh, colours=photo_colours(mesh, puppet.avatar, puppet.detail))
     if config.neutral:
-        rest = pose_head(puppet.model, fit.identity, torch.zeros(52), puppet.carrier, torso=fit.torso)
-        mesh = replace(head_mesh(puppet.generator, puppet.planes, rest, config), colours=mesh.colours)
+        rest = head_mesh(puppet.generator, puppet.planes, posed(torch.zeros(52)), config)
+        mesh = replace(rest, colours=mesh.colours)
     worn = puppet.avatar.glasses
     return mesh if worn is None else with_glasses(mesh, worn)
 

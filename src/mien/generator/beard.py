@@ -25,6 +25,8 @@ LIGHT: Final = 0.6
 BEARD: Final = (1.35, 1.75)
 """Roughness of the jaw over that of the cheek between which it is taken for bearded. Of 25 faces, 22 of them
 procedural, those without a beard on the jaw have 0.6 to 1.4, those with one 1.45 to 7.4."""
+FORMED: Final = 0.7
+"""Share of a beard's full thickness from which on its colours are carried on."""
 JAW_DEG: Final = (22.0, 70.0)
 JAW_HEIGHT: Final = (-0.19, -0.07)
 CHEEK_DEG: Final = (15.0, 50.0)
@@ -40,17 +42,28 @@ LEAST_PIXELS: Final = 100
 
 
 def with_beard(
-    guess: Float[Tensor, "3 texel texel"], seen: Splatted, face: Swatch
-) -> Float[Tensor, "3 texel texel"]:
-    """Guessed colours (logits) of the body, with the beard that a photo shows carried on along the jaw."""
+    guess: Float[Tensor, "3 texel texel"], seen: Splatted, face: Swatch,
+    formed: Float[Tensor, "size size"] | None = None,
+) -> Float[Tensor, "3 texel texel"]:  # fmt: skip
+    """Guessed colours (logits) of the body, with the beard that a photo shows carried on along the jaw.
+
+    `formed` is 1 where a beard stands off the skin: what is hidden of it looks like what is seen.
+    """
     bearded = beard_share(face)
-    if bearded <= 0:
+    if bearded <= 0 and formed is None:
         return guess
     size = guess.shape[-1]
-    share = bearded * resize(_edged_face(len(seen[1]))[None, None], size)[0, 0]
-    beard = guess + part_of(resize(continued(seen)[None], size)[0] - guess, 1.0, LIGHT)
     grain = laid_grain(face, torch.zeros(size, size), nearest=True)
-    return torch.lerp(guess, beard if grain is None else beard + grain, share)
+    grain = torch.zeros_like(guess) if grain is None else grain
+    if bearded > 0:
+        share = bearded * resize(_edged_face(len(seen[1]))[None, None], size)[0, 0]
+        beard = guess + part_of(resize(continued(seen)[None], size)[0] - guess, 1.0, LIGHT)
+        guess = torch.lerp(guess, beard + grain, share)
+    if formed is not None:
+        inside = formed * (formed > FORMED)
+        own = resize(continued((seen[0] * inside, seen[1] * inside))[None], size)[0]
+        guess = torch.lerp(guess, own + grain, resize(formed[None, None], size)[0, 0])
+    return guess
 
 
 def beard_share(face: Swatch) -> float:

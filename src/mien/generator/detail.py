@@ -71,6 +71,8 @@ class SeenHair:
     swatch: Swatch
     face: Swatch
     """Skin and beard of cheeks and jaw."""
+    formed: Float[Tensor, "size size"] | None = None
+    """0 to 1 where a beard stands off the skin; None if none does."""
 
 
 def put_hidden(
@@ -97,7 +99,8 @@ def put_hidden(
     base = _fitted(resize(evidence.base[None], completed.body.shape[-1]), size)[0]
     body, hair = (_fitted(colours[None], size)[0] for colours in (completed.body, completed.hair))
     if seen is not None:
-        body = with_beard(_skin_as_seen(body, evidence.body), evidence.body, seen.face)
+        skin = _skin_as_seen(body, evidence.body)
+        body = with_beard(skin, evidence.body, seen.face, seen.formed)
     own_hair = residual[0, HAIR_RGB] + base[HAIR_RGB]
     hair = _as_seen(hair, own_hair, evidence, glimpsed, None if seen is None else seen.swatch)
     out = residual.clone()

@@ -10,6 +10,7 @@ from torch import Tensor
 from mien.core.camera import Camera
 from mien.core.compiled import has_numba
 from mien.generator.decoder import BODY_RGB
+from mien.generator.fastbeard import fast_beard
 from mien.generator.fasthair import march_hair
 from mien.generator.hairtables import HairTables
 from mien.generator.model import Generator
@@ -52,6 +53,8 @@ def fast_rays(
     with torch.no_grad():
         network = generator.decoder.layers(torch.from_numpy(features[:seen]))[:, BODY_RGB].contiguous()
     colour(index, features, added, network.numpy(), out)
+    if head.beard is not None:
+        fast_beard(generator, planes, head.beard, camera, size, keep, body.depth, hair, out)
     return torch.from_numpy(out)
 
 

@@ -1,6 +1,6 @@
 """A head in a pose, and the shell around its hair: the geometry that is rendered."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -16,6 +16,7 @@ from mien.generator.model import Generator
 from mien.generator.planes import Planes
 from mien.generator.volume import SOFTNESS
 from mien.morphable import chart
+from mien.morphable.beard import LAYERS, Beard, PosedBeard, pose_beard
 from mien.morphable.carry import Carrier, HeadMotion, chart_grid
 from mien.morphable.model import MorphableModel
 from mien.morphable.shell import Shell, height_shell
@@ -46,6 +47,8 @@ class PosedHead:
     motion: HeadMotion | None = None
     carried: np.ndarray | None = None
     """float32 [V, C]: numbers of the vertices to be looked up at the body's hits."""
+    beard: PosedBeard | None = None
+    """None if there is none, or if it is only on the skin."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,15 +75,47 @@ def pose_head(
     motion: HeadMotion | None = None,
     *,
     torso: Float[Tensor, "#vertex 3"] | None = None,
+    beard: Beard | None = None,
 ) -> PosedHead:
-    """Vertices for identity and expression, `torso` added (see `FaceFit`), moved along the neck."""
+    """Vertices for identity and expression, `torso` added (see `FaceFit`), moved along the neck; with a
+    beard, which turns with the head, however long it is.
+    """
     vertices = model.vertices(identity, expression)
     tuck_mouth(model, vertices, expression)
     if torso is not None:
         vertices = vertices + torso
     if motion is not None:
         vertices = motion.apply(vertices)
-    return PosedHead(model, vertices.numpy().astype(np.float32), carrier, motion)
+    if beard is None:
+        return PosedHead(model, vertices.numpy().astype(np.float32), carrier, motion)
+    turn = torch.eye(3) if motion is None else motion.R_chest_head
+    vertices = vertices + beard.solid @ turn.T
+    layers = pose_beard(beard, vertices, turn)
+    return PosedHead(model, vertices.numpy().astype(np.float32), carrier, motion, beard=layers)
+
+
+def all_vertices(head: PosedHead) -> np.ndarray:
+    """Float32 [V2, 3]: of the body, and after them those of a beard's layers."""
+    layers = () if head.beard is None else head.beard.layers
+    return np.concatenate([head.vertices, *layers]) if layers else head.vertices
+
+
+def carrying(head: PosedHead, carried: np.ndarray | None) -> PosedHead:
+    """With numbers [V2, C] for `all_vertices`, or none."""
+    if head.beard is None:
+        return replace(head, carried=carried)
+    if carried is None:
+        return replace(head, carried=None, beard=replace(head.beard, carried=None))
+    parts = np.split(carried[len(head.vertices) :], LAYERS)
+    own = carried[: len(head.vertices)]
+    return replace(head, carried=own, beard=replace(head.beard, carried=tuple(parts)))
+
+
+def all_carried(head: PosedHead) -> np.ndarray:
+    """What `carrying` was given."""
+    assert head.carried is not None
+    layers = () if head.beard is None or head.beard.carried is None else head.beard.carried
+    return np.concatenate([head.carried, *layers]) if layers else head.carried
 
 
 def tuck_mouth(

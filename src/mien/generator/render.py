@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mien.core.camera import Camera
 from mien.core.compiled import has_numba
+from mien.generator.beardlayers import edge_on, lay_beard, layer_casts, layer_hits, strand_share
 from mien.generator.decoder import Decoded
 from mien.generator.fastrays import MISSED_ALPHA, can_be_fast, fast_hair, fast_rays
 from mien.generator.model import Generator
@@ -197,7 +198,24 @@ def _render_rays(
     columns = [_hair_before_body(generator, planes, coords, depth, hit, hair)]
     if head.carried is not None:
         columns.append(torch.from_numpy(interpolate(head.carried, head.model.faces_np, body)).float())
-    return torch.cat(columns, 1)
+    seen = torch.cat(columns, 1)
+    if head.beard is None:
+        return seen
+    share = strand_share(head.beard, camera.position)
+    beard = edge_on(head.beard, share)
+    if path == "reference":
+        hits = layer_casts(beard, origins.numpy(), directions.numpy())
+    else:
+        hits = layer_hits(beard, camera, size, keep)
+    return lay_beard(seen, hair, depth, beard, hits, share, partial(body_colours, generator, planes))
+
+
+def body_colours(
+    generator: Generator, planes: Planes, coords: Float[Tensor, "point 3"]
+) -> Float[Tensor, "point 3"]:
+    """Decoded colours of the body at plane coordinates."""
+    with torch.no_grad():
+        return generator.decode(planes, coords[None]).body_rgb[0]
 
 
 def _hair_before_body(

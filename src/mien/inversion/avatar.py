@@ -24,6 +24,8 @@ VERTICES: Final = 5551
 """Of the head model."""
 DENSITY: Final = "hair_density"
 """Missing in the file of a head whose hair is as dense as can be."""
+BEARD: Final = "beard"
+"""Missing in the file of a head without a beard that stands off the skin."""
 GLASSES: Final = ("glasses_vertices", "glasses_faces", "glasses_rgba", "glasses_mask")
 """Missing in the file of a head that wears none."""
 _FIXED: Final[dict[str, tuple[int | None, ...]]] = {
@@ -75,6 +77,7 @@ def save_avatar(path: Path, avatar: Avatar) -> None:
         **({} if inversion.hair_density is None else {DENSITY: inversion.hair_density}),
         "identity": fit.identity,
         "torso": fit.torso.expand(VERTICES, 3),
+        **({} if fit.beard is None else {BEARD: fit.beard}),
         "expression": fit.expression,
         "R_camera_head": fit.R_camera_head,
         "landmarks_px": fit.landmarks_px,
@@ -99,6 +102,7 @@ def load_avatar(path: Path) -> Avatar:
     t, header = checkpoint.tensors, checkpoint.header
     t.setdefault("torso", torch.zeros(VERTICES, 3))  # a file without one shows the bare head model
     sizes = _FIXED | ({DENSITY: (HEIGHT_SIZE, HEIGHT_SIZE)} if DENSITY in t else {})
+    sizes |= {BEARD: (VERTICES, 3)} if BEARD in t else {}
     sizes |= _glasses_sizes(t)
     require_sound(t, sizes, path)
     provenance = provenance_of(header, path)
@@ -107,7 +111,7 @@ def load_avatar(path: Path) -> Avatar:
     fit = FaceFit(
         identity=t["identity"], expression=t["expression"], R_camera_head=R, camera=orbit_camera(R),
         crop=CropRegion(x, y, side), residual=float(header.get("residual_error", 0.0)),
-        landmarks_px=t["landmarks_px"], torso=t["torso"],
+        landmarks_px=t["landmarks_px"], torso=t["torso"], beard=t.get(BEARD),
     )  # fmt: skip
     inversion = Inversion(t["w"], t["residual"].float(), t["hair_height"], t["expression"], t.get(DENSITY))
     pictures = (t["photo"], t["alpha"], t["plate"], t["background"])

@@ -215,8 +215,8 @@ def hair_share(
         return (np.where(unexplained, alpha, 0)).astype(np.float32)
     lab: np.ndarray = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
     lab = cv2.GaussianBlur(lab, (0, 0), 0.8)
-    hair_like = _log_likelihood(lab, outside)
-    skin_like = _log_likelihood(lab, face)
+    hair_like = log_likelihood(lab, outside)
+    skin_like = log_likelihood(lab, face)
     ratio = cv2.GaussianBlur(
         np.clip(hair_like - skin_like, -8, 8), (0, 0), max(1.0, np.sqrt(oval.sum()) / 90)
     )
@@ -226,7 +226,7 @@ def hair_share(
     guess |= unexplained
     guess &= ~(face & (part >= 0))
     guess &= ~(front & (rows > chin_row - 0.15 * (chin_row - brow_row)))
-    guess = _fill_small_holes(_keep_connected(guess, outside), 0.05 * oval.sum())
+    guess = _fill_small_holes(keep_connected(guess, outside), 0.05 * oval.sum())
     soft = cv2.GaussianBlur(guess.astype(np.float32), (0, 0), 1.0)
     return (soft * alpha).astype(np.float32)
 
@@ -244,9 +244,9 @@ def worn_below(
     if above.sum() < MIN_HAIR_SHARE * max(polygon_mask(part.shape, landmarks[list(FACE_OVAL)]).sum(), 1):
         return (below & (hair > 0)).astype(np.float32)
     lab: np.ndarray = cv2.GaussianBlur(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32), (0, 0), 1.5)
-    likely = _log_likelihood(lab, above)
+    likely = log_likelihood(lab, above)
     alike = (likely > np.quantile(likely[above], LEAST_ALIKE)) & shown
-    grown = _keep_connected(alike | above, above)
+    grown = keep_connected(alike | above, above)
     return (below & (hair > 0) & ~grown).astype(np.float32)
 
 
@@ -264,11 +264,11 @@ def hair_coloured(
     if above.sum() < MIN_HAIR_SHARE * max(oval.sum(), 1):
         return np.ones(part.shape, np.float32)
     lab: np.ndarray = cv2.GaussianBlur(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32), (0, 0), 1.0)
-    more = _log_likelihood(lab, above) - _log_likelihood(lab, oval & (rows > brow_row))
+    more = log_likelihood(lab, above) - log_likelihood(lab, oval & (rows > brow_row))
     return (above | (more > 0)).astype(np.float32)
 
 
-def _keep_connected(guess: np.ndarray, seed: np.ndarray) -> np.ndarray:
+def keep_connected(guess: np.ndarray, seed: np.ndarray) -> np.ndarray:
     """Only what touches the seed; small holes closed."""
     closed = cv2.morphologyEx(guess.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
@@ -284,7 +284,7 @@ def _fill_small_holes(mask: np.ndarray, largest: float) -> np.ndarray:
     return mask | small[labels]
 
 
-def _log_likelihood(lab: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def log_likelihood(lab: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Log likelihood of every pixel's colour [H, W, 3] under the smoothed histogram of a mask's colours."""
     bins = np.minimum((lab / 256 * HISTOGRAM_BINS).astype(int), HISTOGRAM_BINS - 1)
     histogram = np.zeros((HISTOGRAM_BINS,) * 3)

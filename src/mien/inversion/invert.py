@@ -18,6 +18,7 @@ from mien.generator.model import Generator
 from mien.generator.planes import Planes, resize, sample_planes
 from mien.generator.render import HairTrace, PosedHead, make_hair_shell, trace_hair
 from mien.generator.texels import SIZE, Splatted, fill_chart, splat
+from mien.inversion.beardform import formed_on_chart
 from mien.inversion.complete import chart_evidence
 from mien.inversion.density import DensityConfig, fit_density, paths_of, trace_of
 from mien.inversion.evidence import PhotoEvidence, near_person
@@ -252,6 +253,8 @@ def back_project(
         shown = chart_evidence(generator, base, height, seen, strands)
         completed = complete(generator, shown, seed=config.seed)
         looked = look_at_hair(evidence, person, trace)
+        if fit.beard is not None:
+            looked = replace(looked, formed=formed_on_chart(model, fit.beard, len(shown.body[1])))
         residual = put_hidden(residual, shown, completed, looked, islands=False)
         dyed_planes = replace(base, residual=residual, hair_height=height[None, None])
         return resize(dye_scalp(generator, dyed_planes, scalp, config.hidden), SIZE)[0]

@@ -3,7 +3,7 @@
 from typing import Final
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mien.core.camera import ORBIT_RADIUS
@@ -38,8 +38,7 @@ def look_at_hair(evidence: PhotoEvidence, person: Int[Tensor, " ray"], trace: Ha
     )
     clear = (hair > CLEAR[0]) & (trace.alpha > CLEAR[1]) & (locks > 0.5) & (inside > INSIDE)
     clear = clear & (evidence.worn[person] < 0.5)
-    bare = torch.maximum(hair, trace.alpha) < BARE[0]
-    bare = bare & (evidence.colour_weight[person] > BARE[1]) & (inside > INSIDE) & on_face(body[:, :2])
+    bare = _bare(evidence)[person] & (trace.alpha < BARE[0])
     height, width = evidence.shape
     image = logit(evidence.rgb).T.reshape(3, height, width)
     pixel = ORBIT_RADIUS / float(evidence.camera.intrinsics[0, 0] * width)
@@ -48,6 +47,20 @@ def look_at_hair(evidence: PhotoEvidence, person: Int[Tensor, " ray"], trace: Ha
         for some, where in ((clear, points), (bare, body))
     )
     return SeenHair(seen, other, hair_swatch, face_swatch)
+
+
+def face_swatch(evidence: PhotoEvidence) -> Swatch:
+    """Skin and beard of cheeks and jaw, for which no hair need be known."""
+    height, width = evidence.shape
+    bare = torch.nonzero(_bare(evidence) & (evidence.alpha > 0.5))[:, 0]
+    image = logit(evidence.rgb).T.reshape(3, height, width)
+    pixel = ORBIT_RADIUS / float(evidence.camera.intrinsics[0, 0] * width)
+    return Swatch(image, *_places((height, width), bare, evidence.body_planes[bare]), pixel)
+
+
+def _bare(evidence: PhotoEvidence) -> Bool[Tensor, " pixel"]:
+    clear = (evidence.hair < BARE[0]) & (evidence.colour_weight > BARE[1]) & (evidence.interior > INSIDE)
+    return clear & on_face(evidence.body_planes[:, :2])
 
 
 def _places(

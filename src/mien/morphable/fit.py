@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mien.core.camera import FFHQ_FOCAL, ORBIT_RADIUS, Camera, intrinsics_of
 from mien.core.geometry import axis_angle_to_matrix, nearest_rotation
+from mien.morphable.beard import Tips, solid_part
 from mien.morphable.costs import (
     FitProblem,
     FitState,
@@ -60,13 +61,16 @@ class FaceFit:
     torso: Float[Tensor, "#vertex 3"] = field(default_factory=lambda: torch.zeros(1, 3))
     """Displacement of neck, shoulders and clothes in the head frame, see `mien.morphable.torso`; zero from
     the chin up."""
+    beard: Tips | None = None
+    """Where the hairs of a beard that stands off the skin end; None if there is none."""
 
     def vertices(self, model: MorphableModel) -> Float[Tensor, "vertex 3"]:
-        """Vertices in the head frame, EG3D units."""
-        return model.vertices(self.identity, self.expression) + self.torso
+        """Vertices in the head frame, EG3D units, with the solid part of a beard."""
+        skin = model.vertices(self.identity, self.expression) + self.torso
+        return skin if self.beard is None else skin + solid_part(self.beard)
 
     def neutral(self, model: MorphableModel) -> Float[Tensor, "vertex 3"]:
-        """`vertices` without the expression."""
+        """Vertices without expression and beard."""
         return model.vertices(self.identity, torch.zeros(52)) + self.torso
 
     def photo_camera(self, width_px: int, height_px: int) -> Camera:

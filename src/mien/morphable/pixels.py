@@ -83,6 +83,12 @@ class CompiledPixelScene:
         self.count: int = count
         """How many fragments there are: before (the next of the chain), face and distance have more room."""
 
+    @property
+    def picture(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, int]:
+        """For compiled loops: vertices in the camera's axes, triangles, a pixel's ray, the nearest z that is
+        seen, pixels in a row."""
+        return self._sight.xyz, self._sight.faces, self._sight.pixel_ray, NEAREST, self._sight.size[0]
+
     def first_hits(self) -> Hits:
         """First hits of the rays of all pixels."""
         from mien.morphable.kernels.scan import hits_of

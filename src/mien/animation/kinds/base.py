@@ -42,6 +42,7 @@ from mien.generator.loading import require_base
 from mien.generator.model import MIEN_BASE, Generator, load_generator
 from mien.generator.samples import PAPER
 from mien.inversion.avatar import Avatar, frame_size, load_avatar, save_avatar
+from mien.inversion.beardform import with_beard_form
 from mien.inversion.evidence import gather_evidence
 from mien.inversion.glasses.find import find_glasses
 from mien.inversion.invert import invert
@@ -152,8 +153,12 @@ class BaseKind:
         fit = fit_torso(fit, alpha, model)
         glasses = find_glasses(rgb, fit, model)
         hidden = None if glasses is None else glasses.mask.numpy()
+        evidence = gather_evidence(rgb, alpha, fit, model, hidden)
+        fit = with_beard_form(fit, evidence, model)
+        if fit.beard is not None:
+            evidence = gather_evidence(rgb, alpha, fit, model, hidden)
         inversion = invert(
-            gather_evidence(rgb, alpha, fit, model, hidden), fit, generator, model, config=options.inversion,
+            evidence, fit, generator, model, config=options.inversion,
             report=lambda stage, share: report(stage, 0.05 + 0.5 * share),
         )  # fmt: skip
         report("background", 0.6)

@@ -4,7 +4,6 @@ Outside the mask is the avatar's own latent, as in Lin et al. 2022, but moved an
 chest and the background are the photo's and stay where they are.
 """
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -22,6 +21,7 @@ from mien.animation.plate import shown_weight
 from mien.core.camera import Camera
 from mien.core.curves import smoothstep
 from mien.generator.planes import Planes
+from mien.generator.posed import carrying
 from mien.generator.render import PosedHead, pose_head, render
 from mien.inversion.avatar import frame_size
 from mien.inversion.evidence import region_camera
@@ -54,7 +54,7 @@ def compose_frame(
     around = out if puppet.detail is None else add_detail(puppet.detail, out, places, camera, motion)
     mask = reproject_mask(view.face, view.distance, photo, places.rest) * smoothstep(out.alpha, 0.05, 0.5)
     share = smoothstep(shown_weight(places.rest, out, motion.chin_y), *STILL_WEIGHT)[..., None]
-    face_head = replace(head, carried=None if tuned.detail is None else tuned.detail.carried)
+    face_head = carrying(head, None if tuned.detail is None else tuned.detail.carried)
     face = render(
         tuned.generator, planes, face_head, camera, *size, shell=puppet.shell, antialias=True,
         outline=outline, mask=(mask > LEAST_SHARE).numpy(),
@@ -74,5 +74,7 @@ def compose_frame(
 def posed(puppet: Puppet, expression: Float[Tensor, "52"], motion: HeadMotion | None) -> PosedHead:
     """A puppet's head, with what its detail needs."""
     fit = puppet.avatar.fit
-    head = pose_head(puppet.model, fit.identity, expression, puppet.carrier, motion, torso=fit.torso)
-    return head if puppet.detail is None else replace(head, carried=puppet.detail.carried)
+    head = pose_head(
+        puppet.model, fit.identity, expression, puppet.carrier, motion, torso=fit.torso, beard=puppet.beard
+    )
+    return head if puppet.detail is None else carrying(head, puppet.detail.carried)

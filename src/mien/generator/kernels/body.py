@@ -27,7 +27,7 @@ def directions_of(pixels, width, ray, out):
 
 @njit(inline="always", fastmath=True)
 @no_type_check
-def _add(table, x, y, out):
+def add_at(table, x, y, out):
     j, j2, i, i2, a, b, c, d = corners(x, y, table)
     for k in range(table.shape[2]):
         out[k] += a * table[j, i, k] + b * table[j, i2, k] + c * table[j2, i, k] + d * table[j2, i2, k]
@@ -73,10 +73,10 @@ def compose(
             for k in range(3):
                 added[count, k] = 0
             u, v, h = np.float64(out[n, 5]), np.float64(out[n, 6]), np.float64(out[n, 7])
-            _add(uv, wrapped_u(u, uv.shape[1]), v, features[count])
-            _add(uh, wrapped_u(u, uh.shape[1]), h, features[count])
-            _add(vh, v, h, features[count])
-            _add(residual, wrapped_u(u, residual.shape[1]), v, added[count])
+            add_at(uv, wrapped_u(u, uv.shape[1]), v, features[count])
+            add_at(uh, wrapped_u(u, uh.shape[1]), h, features[count])
+            add_at(vh, v, h, features[count])
+            add_at(residual, wrapped_u(u, residual.shape[1]), v, added[count])
             count += 1
     return count
 

@@ -12,7 +12,7 @@ FLAT: Final = 1e-14
 
 @njit(inline="always")
 @no_type_check
-def _weights_of(a, b, c, pixel_ray, nearest, w):
+def weights_of(a, b, c, pixel_ray, nearest, w):
     """Fill `w` [3, 3], what gives a pixel's w by corner and (column, row, 1), of a triangle in camera axes;
     whether it is met from behind. The weights of a triangle that cannot be seen are 0."""
     volume = 0.0
@@ -120,7 +120,7 @@ def scan(
         left, right, top, bottom = _box_of(px[one], px[two], px[three], width, height)
         if _is_empty(sums, left, right, top, bottom):
             continue
-        away[f] = _weights_of(xyz[one], xyz[two], xyz[three], pixel_ray, nearest, w)
+        away[f] = weights_of(xyz[one], xyz[two], xyz[three], pixel_ray, nearest, w)
         if w[0, 2] == 0 and w[1, 2] == 0 and w[2, 2] == 0:
             continue
         for row in range(top, bottom + 1):
@@ -153,7 +153,7 @@ def scan_first(px, xyz, faces, pixel_ray, nearest, width, height, wanted, sums, 
         left, right, top, bottom = _box_of(px[one], px[two], px[three], width, height)
         if _is_empty(sums, left, right, top, bottom):
             continue
-        _weights_of(xyz[one], xyz[two], xyz[three], pixel_ray, nearest, w)
+        weights_of(xyz[one], xyz[two], xyz[three], pixel_ray, nearest, w)
         if w[0, 2] == 0 and w[1, 2] == 0 and w[2, 2] == 0:
             continue
         for row in range(top, bottom + 1):
@@ -176,7 +176,7 @@ def hits_of(pixels, width, xyz, faces, pixel_ray, nearest, face_of, face, baryce
         if f < 0:
             barycentric[n, 0] = barycentric[n, 1] = barycentric[n, 2] = 0
             continue
-        _weights_of(xyz[faces[f, 0]], xyz[faces[f, 1]], xyz[faces[f, 2]], pixel_ray, nearest, w)
+        weights_of(xyz[faces[f, 0]], xyz[faces[f, 1]], xyz[faces[f, 2]], pixel_ray, nearest, w)
         row = pixels[n] // width
         column = pixels[n] - row * width
         one = w[0, 0] * column + w[0, 1] * row + w[0, 2]
