@@ -30,6 +30,12 @@ def test_no_bald_head_lends_a_colour() -> None:
     assert all(choose(WORDS, LABELS, LABELS[0], seed=s).heads["colour"] != 0 for s in SEEDS)
 
 
+def test_no_beard_hangs_over_lent_clothes() -> None:
+    bearded: list[dict[str, Value]] = [{**row, "beard": "long_full"} for row in LABELS[:2]]
+    for seed in SEEDS:
+        assert choose(WORDS, [*bearded, LABELS[2]], LABELS[1], seed=seed).heads["clothes"] == 2
+
+
 def test_chance_decides_among_like_heads() -> None:
     twins = [LABELS[1]] * 4
     found = [choose(WORDS, twins, LABELS[1], seed=s) for s in SEEDS]

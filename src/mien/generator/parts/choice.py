@@ -26,7 +26,9 @@ WEIGHTS: Final[dict[Kind, dict[str, float]]] = {
     "clothes": {"neckline": 2.0},
 }  # fmt: skip
 """How much a name counts: per range of a number, or between two choices."""
-BALD: Final = "bald"
+SHAVEN: Final = ("none", "stubble")
+"""Beards that lie on no collar."""
+FAR: Final = 1e6
 CHANCE: Final = 0.5
 """Mean of what is added to squared distances at random, so that people of like labels differ."""
 
@@ -52,11 +54,17 @@ def choose(
         random = torch.Generator().manual_seed(seed * len(WEIGHTS) + number)
         chance = CHANCE * torch.empty(len(known)).exponential_(generator=random)
         distance = _distances(vocabulary, known, wanted, weights)
-        if kind == "colour":
-            distance[[row.get("hair") == BALD for row in known]] = torch.inf
+        distance[[not can_lend(kind, row) for row in known]] = FAR
         heads[kind] = int((distance + chance).argmin())
         mirrored[kind] = bool(torch.rand(1, generator=random) < 0.5)
     return Chosen(heads, mirrored)
+
+
+def can_lend(kind: Kind, labels: Mapping[str, Value]) -> bool:
+    """Whether a head has such a part: no bald one has a colour of hair, and beards hang over clothes."""
+    if kind == "colour":
+        return labels.get("hair") != "bald"
+    return kind != "clothes" or labels.get("beard", "none") in SHAVEN
 
 
 def _distances(

@@ -39,8 +39,8 @@ near, as a lamp behind a person would leave the face black."""
 MOST_TONE: Final = 0.5
 """How much lighter or darker a drawn head's skin can become, logits."""
 MOST_HUE: Final = 0.15
-"""How far each colour of skin and of light can go from grey, logits: lips and lashes do not follow it, and the
-few numbers that W has for both make people orange."""
+"""How far each colour of skin and of light can go from grey, logits: lips and lashes do not follow it, and
+the few numbers that W has for both make people orange."""
 EXPOSED: Final = 0.12
 """Logits by which pictures are brighter than drawn heads under their light: cameras are set for faces."""
 CRISP: Final = 1.0
