@@ -1,6 +1,6 @@
 import torch
 
-from mien.generator.parts.hair import closed, drawn_out, dyed, mean_colour, widths_over_heights
+from mien.generator.parts.hair import closed, drawn_out, dyed, in_strands, mean_colour, widths_over_heights
 from mien.generator.parts.store import Parts
 from mien.morphable.carry import chart_grid
 from mien.morphable.regions import on_scalp
@@ -31,6 +31,22 @@ def test_what_would_be_streaks_is_smooth() -> None:
     assert on_wall.std() < 0.1 * stripes.std()
     along = torch.sin(torch.arange(SIZE) * 1.5)[None, None].expand(3, SIZE, SIZE)
     assert drawn_out(along, flat).std() > along.std()  # strands stay, and more than that
+
+
+def test_hair_ends_in_strands() -> None:
+    share = torch.zeros(SIZE, SIZE)
+    share[100:] = torch.linspace(0, 0.98, SIZE - 100)[:, None]
+    found = in_strands(share, 4)
+    assert (found[:100] == 0).all()
+    assert found.min() >= 0
+    assert found.max() <= 1
+    assert found[100:125].mean() < share[100:125].mean()
+    edge, deep = found[170:190], found[-1:]
+    assert edge.std(1).mean() > 0.1  # across strands
+    assert edge.std(1).mean() > 3 * edge.diff(dim=0).abs().mean()  # and little along them
+    assert deep.mean() > 0.95
+    assert torch.equal(found, in_strands(share, 4))
+    assert not torch.equal(found, in_strands(share, 5))
 
 
 def test_narrow_gaps_on_the_scalp_are_closed() -> None:

@@ -22,7 +22,7 @@ from mien.generator.model import Generator
 from mien.generator.names.model import names_of
 from mien.generator.names.spec import Value
 from mien.generator.parts.choice import Chosen, Kind, choose
-from mien.generator.parts.hair import closed, dyed, shaded_scalp
+from mien.generator.parts.hair import closed, dyed, in_strands, shaded_scalp
 from mien.generator.parts.store import LOGIT_CLAMP, Part, Parts
 from mien.generator.planes import Planes
 from mien.generator.texels import EYES, SIZE, fill, island_rows, mirror
@@ -77,11 +77,15 @@ def put_together(
     hair = dyed(lent["hair"], lent["colour"])
     body = with_clothes(shaded_scalp(body, hair, lent["hair"]), lent["clothes"], labels.get("clothes"))
     colours = torch.cat([body, hair]) + light - own.base[:HAIR_HEIGHT]
-    height, share = (closed(layer)[None, None] for layer in (lent["hair"].height, lent["hair"].share))
+    height, share = (closed(layer) for layer in (lent["hair"].height, lent["hair"].share))
+    share = in_strands(share, seed)
     residual = F.pad(colours, (0, 0, 0, 0, 0, OUTPUTS - len(colours)))[None]
     place = planes.uv.device
     return replace(
-        planes, residual=residual.to(place), hair_height=height.to(place), hair_density=share.to(place)
+        planes,
+        residual=residual.to(place),
+        hair_height=height[None, None].to(place),
+        hair_density=share[None, None].to(place),
     )
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mien.core.curves import smoothstep
-from mien.generator.grain import smoothed
+from mien.generator.grain import smoothed, strands
 from mien.generator.laid import texel_sides
 from mien.generator.parts.store import Part
 from mien.generator.planes import resize
@@ -31,8 +31,15 @@ WALL_BLUR: Final = 12
 """Half width of what is lost there, texels of 512."""
 STRENGTH: Final = 1.6
 """Of what is finer than a lock: a texel holds the mean of strands that a picture shows apart."""
+CRISP: Final = 0.8
+"""Of the lightness of what is finer than three texels, how much is added besides."""
 LOCK: Final = 6
 """Half width of a lock, texels of 512."""
+EDGE_STEEP: Final = 1.5
+EDGE_STRANDS: Final = 1.0
+"""What becomes of the density at the hair's edges: steepness and standard deviation of strands, logits."""
+LEAST: Final = 0.03
+"""Density from which on there may be strands."""
 SHADE: Final = 0.7
 """How far skin below dense hair takes the hair's colour."""
 
@@ -68,6 +75,7 @@ def drawn_out(
     size = hair.shape[-1]
     unit = size / 512
     ratio = _enlarged(widths_over_heights(height), size)
+    hair = hair + CRISP * (hair - smoothed(hair, 1)).mean(0)
     hair = STRENGTH * hair + (1 - STRENGTH) * smoothed(hair, max(1, round(LOCK * unit)))
     excess, last = LONGER * ratio - 1, 0.0
     out = hair
@@ -96,6 +104,12 @@ def closed(layer: Float[Tensor, "small small"]) -> Float[Tensor, "small small"]:
         padded = F.pad(padded, (0, 0, radius, radius), mode="replicate")
         out = sign * F.max_pool2d(padded, 2 * radius + 1, 1)[0, 0]
     return torch.where(on_scalp(chart_grid(len(layer))), out, layer)
+
+
+def in_strands(share: Float[Tensor, "small small"], seed: int) -> Float[Tensor, "small small"]:
+    """A density that ends in strands instead of thinning out: hair's edges are seen against skin."""
+    loose = EDGE_STEEP * torch.logit(share, LEAST) + EDGE_STRANDS * strands(len(share), seed)[0]
+    return torch.where(share > LEAST, torch.sigmoid(loose), share)
 
 
 def shaded_scalp(
