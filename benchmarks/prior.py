@@ -1,13 +1,14 @@
 """What mien-base knows about heads it never saw.
 
     python benchmarks/prior.py [--model FILE] [--heads N] [--against FILE]
+    python benchmarks/prior.py --samples
 
 Realistic procedural heads are drawn with a seed that no training uses. One frontal picture of each is given,
 with its true mesh and camera; hair and clothes are to be found. Inversion fits the latent W to it, and of its
 answer W alone is used: no residual planes, no own height of the hair. Then that view and views turned by 15,
 30 and 45 degrees are compared with the true ones at 256 px. Writes results/prior.json, contact sheets into
 docs/media, and the figures of docs/model_card.md; with `--model` it only prints. `--against` scores another
-generator on the same heads.
+generator on the same heads. `--samples` only draws the sheet of random people anew.
 """
 
 import argparse
@@ -60,6 +61,8 @@ GREY: Final = 0.5
 MM_PER_UNIT: Final = 1000 / 1.9
 SHEET_HEADS: Final = 5
 CELL_PX: Final = 96
+SAMPLE_PX: Final = 176
+SAMPLES_SEED: Final = 5
 MARK_BEGIN, MARK_END = "<!-- figures -->", "<!-- end of figures -->"
 
 
@@ -91,10 +94,14 @@ def main() -> None:
     parser.add_argument("--heads", type=int, default=12)
     parser.add_argument("--against", type=Path, help="another generator, on the same heads")
     parser.add_argument("--sheet", type=Path, help="contact sheet to write besides")
+    parser.add_argument("--samples", action="store_true", help="only draw random people anew")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     generator, model = load_generator(arguments.model), load_head_model()
+    if arguments.samples:
+        _draw_samples(generator)
+        return
     other = load_generator(arguments.against) if arguments.against else None
     found: dict[str, list[list[ViewScore]]] = {"views": [], "average_head": [], "against": []}
     rows = []
@@ -174,9 +181,9 @@ def _row(still: StillHead, head: HeldOut) -> list[np.ndarray]:
     return [to_uint8(p) for p in pictures]
 
 
-def _smaller(sheet: np.ndarray) -> np.ndarray:
-    """A sheet with cells of `CELL_PX`, small enough to commit."""
-    scale = CELL_PX / SIZE_PX
+def _smaller(sheet: np.ndarray, cell_px: int = CELL_PX) -> np.ndarray:
+    """A sheet with small cells, small enough to commit."""
+    scale = cell_px / SIZE_PX
     return np.asarray(cv2.resize(sheet, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -200,9 +207,14 @@ def _record(result: dict[str, Any], sheet: np.ndarray, generator: Generator) -> 
         path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     media = ROOT / "docs" / "media"
     write_image(media / "prior_heldout.jpg", sheet)
-    samples = sample_sheet(generator, count=7, truncation=0.7, seed=1)
-    write_image(media / "prior_samples.jpg", _smaller(samples))
+    _draw_samples(generator)
     _fill_card(result)
+
+
+def _draw_samples(generator: Generator) -> None:
+    """Random people for the model card."""
+    samples = sample_sheet(generator, count=7, truncation=0.7, seed=SAMPLES_SEED)
+    write_image(ROOT / "docs" / "media" / "prior_samples.jpg", _smaller(samples, SAMPLE_PX))
 
 
 def _fill_card(result: dict[str, Any]) -> None:

@@ -35,11 +35,9 @@ from mien.core.camera import Camera
 from mien.core.compiled import has_numba
 from mien.core.curves import smoothstep
 from mien.core.geometry import axis_angle_to_matrix
-from mien.generator.haircolours import tabulate_hair
-from mien.generator.hairtables import make_hair_tables
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
-from mien.generator.posed import all_vertices, carrying
+from mien.generator.posed import all_vertices, carrying, tabulated
 from mien.generator.render import (
     HairShell,
     PosedHead,
@@ -99,10 +97,7 @@ def make_puppet(
         planes = avatar.inversion.planes(generator, fit.expression)
         shell = make_hair_shell(generator, planes, model, carrier)
         if shell is not None:
-            colours = tabulate_hair(generator, planes)
-            used = torch.from_numpy(np.unique(shell.shell.faces)).long()
-            tables = make_hair_tables(planes, colours, carrier, shell.vertices_head[used])
-            shell = replace(shell, colours=colours, tables=tables)
+            shell = tabulated(shell, generator, planes, carrier)
     chin_y = model.chin_y(neutral)
     moving_shell = torch.zeros(0, dtype=torch.long)
     if shell is not None:

@@ -28,7 +28,9 @@ def random_sitter(
         return random_person(generator, seed, truncation=truncation, size_px=size_px)
     model = load_head_model()
     head = random_heads(generator, model, 1, truncation=truncation, seed=seed)[0]
-    return still_head(generator, model, head.identity, head.w, size_px=size_px, detail=first_seed(seed))
+    return still_head(
+        generator, model, head.identity, head.w, size_px=size_px, detail=first_seed(seed), labels=head.labels
+    )
 
 
 def sample_sheet(

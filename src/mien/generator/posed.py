@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mien.core.arkit import ARKIT_INDEX
-from mien.generator.haircolours import HairColours
-from mien.generator.hairtables import HairTables
+from mien.generator.haircolours import HairColours, tabulate_hair
+from mien.generator.hairtables import HairTables, make_hair_tables
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
 from mien.generator.volume import SOFTNESS
@@ -188,6 +188,14 @@ def make_hair_shell(
     if len(shell.faces) == 0:
         return None
     return HairShell(shell, carrier.to_head(shell.vertices))
+
+
+def tabulated(shell: HairShell, generator: Generator, planes: Planes, carrier: Carrier) -> HairShell:
+    """The shell with the tables that make many views of a tuned head fast."""
+    colours = tabulate_hair(generator, planes)
+    used = torch.from_numpy(np.unique(shell.shell.faces)).long()
+    tables = make_hair_tables(planes, colours, carrier, shell.vertices_head[used])
+    return replace(shell, colours=colours, tables=tables)
 
 
 def hair_coordinates(head: PosedHead, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:

@@ -19,7 +19,10 @@ from mien.generator.model import Generator
 from mien.generator.names.model import names_of
 from mien.generator.names.people import draw_identities, edit
 from mien.generator.names.spec import Value
+from mien.generator.parts.dress import can_be_put_together, put_together, read_labels
+from mien.generator.parts.store import load_parts
 from mien.generator.planes import Planes
+from mien.generator.posed import tabulated
 from mien.generator.render import HairShell, PosedHead, RenderOutput, make_hair_shell, pose_head, render
 from mien.generator.view import (
     SOLID,
@@ -51,6 +54,8 @@ class RandomHead:
 
     identity: Float[Tensor, " component"]
     w: Float[Tensor, " w"]
+    labels: Mapping[str, Value] | None = None
+    """What the person was drawn as, by name; None of generators without names."""
 
 
 @dataclass(frozen=True)
@@ -75,18 +80,29 @@ class StillHead:
     shell: HairShell | None
     size_px: int = 256
     """Side of the pictures of `look`."""
+    sharp: bool = False
+    """Whether the planes hold finer detail than super-resolution gives: pictures are rendered as large as
+    they are shown."""
 
-    def view(self, camera: Camera, size_px: int = RENDER_PX) -> RenderOutput:
-        """The rendered view, before super-resolution."""
-        return render(self.generator, self.planes, self.posed, camera, size_px, size_px, shell=self.shell)
+    def view(self, camera: Camera, size_px: int = RENDER_PX, *, fine: bool = False) -> RenderOutput:
+        """The rendered view, before super-resolution; `fine` with smooth edges and strands at the outline."""
+        return render(
+            self.generator, self.planes, self.posed, camera, size_px, size_px, shell=self.shell,
+            antialias=fine, outline=float(fine),
+        )  # fmt: skip
 
     def picture(self, camera: Camera, size_px: int = RENDER_PX) -> Float[Tensor, "4 height width"]:
-        """The final picture, twice as large as the rendered view: premultiplied RGBA."""
+        """The final picture of twice the size: premultiplied RGBA."""
+        if self.sharp:
+            return rgba_of(self.view(camera, 2 * size_px, fine=True))
         return enlarge(self.generator, self.view(camera, size_px))
 
     def look(self, yaw_rad: float) -> View:
         """The person over grey, see `Sitter`. The maps have half the side: super-resolution has none."""
         camera = Camera.orbit(-yaw_rad, 0.0)
+        if self.sharp:
+            out = self.view(camera, 2 * (self.size_px // 2), fine=True)
+            return view_of(to_uint8(over_paper(rgba_of(out))), out.depth, out.alpha, camera)
         out = self.view(camera, self.size_px // 2)
         picture = to_uint8(over_paper(enlarge(self.generator, out)))
         return view_of(picture, out.depth, out.alpha, camera)
@@ -120,7 +136,7 @@ def random_heads(
         drawn = generator.names.draw(1, given or {}, truncation=truncation, generator=random)
         w = generator.sample_w(1, truncation=truncation, generator=random, drawn=drawn)[0]
         identity = draw_identities(generator.names, drawn, truncation=truncation, generator=random)[0]
-        heads.append(RandomHead(identity, w))
+        heads.append(RandomHead(identity, w, generator.names.labels(drawn.table[0])))
     return heads
 
 
@@ -145,19 +161,30 @@ def still_head(
     *,
     size_px: int = 256,
     detail: int | None = None,
+    labels: Mapping[str, Value] | None = None,
 ) -> StillHead:
     """A person at rest with closed lips (or with an expression) in the head frame.
 
-    With a seed for `detail`, the generator's network for it adds pores and strands, see `add_detail`.
+    With a seed for `detail`, pores and strands are added: to people of generators with names and blocks from
+    drawn heads like what the `labels` say, or what is read from the person (`put_together`); to others by the
+    generator's network (`add_detail`).
     """
     expression = rest_expression() if expression is None else expression
     carrier = make_carrier(model, model.vertices(identity, torch.zeros(52)))
+    sharp = detail is not None and can_be_put_together(generator)
     with torch.no_grad():
         planes = generator.planes(w[None], expression[None])
-        if detail is not None:
+        if sharp:
+            labels = read_labels(generator, w, identity) | dict(labels or {})
+            planes = put_together(generator, planes, w, labels, load_parts(), seed=detail or 0)
+        elif detail is not None:
             planes = add_detail(generator, planes, w, seed=detail)
         shell = make_hair_shell(generator, planes, model, carrier)
-    return StillHead(generator, planes, pose_head(model, identity, expression, carrier), shell, size_px)
+        if sharp and shell is not None:
+            shell = tabulated(shell, generator, planes, carrier)
+    return StillHead(
+        generator, planes, pose_head(model, identity, expression, carrier), shell, size_px, sharp
+    )
 
 
 def rgba_of(out: RenderOutput) -> Float[Tensor, "4 height width"]:
@@ -223,8 +250,9 @@ def base_rows(
     model, wanted = load_head_model(), wanted or Wanted()
     heads = random_heads(generator, model, count, truncation=truncation, seed=seed, given=wanted.given)
     for k, head in enumerate(heads):
-        w, identity = head.w, head.identity
+        w, identity, labels = head.w, head.identity, head.labels
         if wanted.edits:
             w, identity = edit(names_of(generator.names), w, identity, wanted.edits)
+            labels = {**(labels or {}), **wanted.edits}
         detail = None if wanted.plain else first_seed(seed) + k
-        yield head_row(still_head(generator, model, identity, w, detail=detail))
+        yield head_row(still_head(generator, model, identity, w, detail=detail, labels=labels))

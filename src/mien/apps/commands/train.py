@@ -10,6 +10,7 @@ import click
 from mien.apps.commands.train_gan import gan
 from mien.apps.commands.train_glasses import glasses
 from mien.apps.commands.train_image import image_encoder
+from mien.apps.commands.train_parts import parts
 from mien.apps.options import DeviceChoice, device_option, seed_option
 
 
@@ -21,6 +22,7 @@ def command() -> None:
 command.add_command(gan)
 command.add_command(image_encoder)
 command.add_command(glasses)
+command.add_command(parts)
 
 
 @command.command()

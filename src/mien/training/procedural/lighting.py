@@ -43,8 +43,20 @@ def warmth(temperature: float) -> np.ndarray:
 def draw_light(rng: np.random.Generator) -> Light:
     """A random light, scaled so that a face turned to the front is lit by about 1."""
     kind = str(rng.choice(list(LIGHT_KINDS), p=list(LIGHT_KINDS.values())))
-    light = _MAKERS[kind](rng)
-    light = _with_sh(light)
+    return _metered(_with_sh(_MAKERS[kind](rng)))
+
+
+def portrait_light() -> Light:
+    """One soft colourless light from the front and above: it shows form and hardly throws shadows."""
+    key = KeyLight(unit(0.0, 0.45, 1.0), np.full(3, 0.45, np.float32), 0.5)
+    wall = np.full(3, 0.6, np.float32)
+    return _metered(
+        _with_sh(_light("studio", key, _panel_of(key, (0.45, 0.6)), (1.1 * wall, wall, 0.6 * wall)))
+    )
+
+
+def _metered(light: Light) -> Light:
+    """Scaled so that a face turned to the front is lit by about 1."""
     n = np.array([[0, 0, 1], [0.6, 0, 0.8], [-0.6, 0, 0.8], [0, 0.6, 0.8]], np.float32)
     colour = (light.irradiance(n) + light.direct(n)).mean(0)
     tint = colour / (colour @ LUMA)

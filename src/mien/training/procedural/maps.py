@@ -61,12 +61,12 @@ class ChartMaps:
 
 
 def chart_maps(
-    sitter: Sitter, size: int, *, light: Light | None = None, response: Response | None = None
+    sitter: Sitter, size: int, *, light: Light | None = None, response: Response | None = None, fine: int = 1
 ) -> ChartMaps:
     """Maps of a person at rest; the inside of the mouth is lit about as when the jaw opens.
 
     Brows, lashes and beard are on the body's colours. Lit as the person's light does, or `light`; pictured by
-    the camera `response` without its blur and noise.
+    the camera `response` without its blur and noise. Strands are cut into `fine` pieces a texel.
     """
     light, response = light or sitter.person.light, response or Response()
     response = Response(response.exposure, response.temperature, response.curve, response.contrast)
@@ -75,7 +75,8 @@ def chart_maps(
     body = _surface_colours(scene, shadows, light, size)
     on_head = scene.strands.kind == StrandKind.HAIR
     hair, grown = (
-        strand_maps(scene, scene.strands.of(which), light, shadows, size) for which in (on_head, ~on_head)
+        strand_maps(scene, scene.strands.of(which), light, shadows, size, fine=fine)
+        for which in (on_head, ~on_head)
     )
     body = body + grown.opacity[..., None] * (grown.rgb - body)
     clothed = _worn(scene, size).reshape(size, size).astype(np.float32)
@@ -96,6 +97,15 @@ def face_colours(
     scene = pose(sitter, expression)
     body = _surface_colours(scene, scene.shadows(light), light, size)
     return _picture(body[..., LIT], response)
+
+
+def hair_colours(sitter: Sitter, size: int, *, light: Light, fine: int = 1) -> HairMaps:
+    """The hair alone of `chart_maps`, as a clean camera pictures it in a light."""
+    scene = pose(sitter, rest_expression().numpy())
+    on_head = scene.strands.of(scene.strands.kind == StrandKind.HAIR)
+    hair = strand_maps(scene, on_head, light, scene.shadows(light), size, fine=fine)
+    height, opacity = smoothed(hair.height, hair.opacity)
+    return HairMaps(_picture(hair.rgb[..., LIT], Response()), falling(height, opacity), opacity)
 
 
 def _surface_colours(scene: Scene, shadows: Shadows, light: Light, size: int) -> np.ndarray:
@@ -183,9 +193,11 @@ def _texel_faces(model: MorphableModel, size: int) -> tuple[np.ndarray, np.ndarr
     return np.rint(image[:, 0]).astype(np.int32), np.ascontiguousarray(image[:, 1:3])
 
 
-def strand_maps(scene: Scene, strands: Strands, light: Light, shadows: Shadows, size: int) -> HairMaps:
+def strand_maps(
+    scene: Scene, strands: Strands, light: Light, shadows: Shadows, size: int, *, fine: int = 1
+) -> HairMaps:
     """Strands of a scene over the chart; colours are linear: as lit, and the albedo."""
-    pieces = cut_up(strands, 2 * np.pi * chart.ARC_RADIUS / size)
+    pieces = cut_up(strands, 2 * np.pi * chart.ARC_RADIUS / (fine * size), MOST_PIECES * fine**2)
     hits = StrandHits(
         pieces.index[None],
         pieces.along[None],
@@ -215,15 +227,15 @@ class Pieces:
     """float32 [M], square EG3D units."""
 
 
-def cut_up(strands: Strands, piece: float) -> Pieces:
-    """Pieces about as long as `piece` (EG3D units); of many strands some, wider."""
+def cut_up(strands: Strands, piece: float, most: int = MOST_PIECES) -> Pieces:
+    """Pieces about as long as `piece` (EG3D units); of many strands some, wider, for `most` pieces."""
     if len(strands) == 0:
         none = np.zeros((0, 3), np.float32)
         return Pieces(strands, np.zeros(0, np.int32), none[:, 0], none, none, none[:, 0])
     step = np.linalg.norm(np.diff(strands.points[::16], axis=1), axis=-1).mean()
     cuts = int(np.clip(np.ceil(step / piece), 1, 12))
     segments = strands.points_per_strand - 1
-    every = int(max(np.ceil(len(strands) * segments * cuts / MOST_PIECES), 1))
+    every = int(max(np.ceil(len(strands) * segments * cuts / most), 1))
     some = strands.of(np.arange(0, len(strands), every))
     points = some.resampled(segments * cuts + 1).points
     way = points[:, 1:] - points[:, :-1]

@@ -1,0 +1,1 @@
+"""Random people put together from the parts of drawn heads."""
