@@ -19,7 +19,8 @@ from mien.generator.model import Generator
 from mien.generator.names.model import names_of
 from mien.generator.names.people import draw_identities, edit
 from mien.generator.names.spec import Value
-from mien.generator.parts.dress import can_be_put_together, put_together, read_labels
+from mien.generator.parts.beards import named_beard
+from mien.generator.parts.dress import can_be_put_together, lent_beard, put_together, read_labels
 from mien.generator.parts.store import load_parts
 from mien.generator.planes import Planes
 from mien.generator.posed import tabulated
@@ -170,21 +171,23 @@ def still_head(
     generator's network (`add_detail`).
     """
     expression = rest_expression() if expression is None else expression
-    carrier = make_carrier(model, model.vertices(identity, torch.zeros(52)))
+    skin, beard = model.vertices(identity, torch.zeros(52)), None
+    carrier = make_carrier(model, skin)
     sharp = detail is not None and can_be_put_together(generator)
     with torch.no_grad():
         planes = generator.planes(w[None], expression[None])
         if sharp:
             labels = read_labels(generator, w, identity) | dict(labels or {})
             planes = put_together(generator, planes, w, labels, load_parts(), seed=detail or 0)
+            kind = lent_beard(generator, labels, load_parts(), seed=detail or 0)
+            beard = named_beard(model, skin, kind)
         elif detail is not None:
             planes = add_detail(generator, planes, w, seed=detail)
         shell = make_hair_shell(generator, planes, model, carrier)
         if sharp and shell is not None:
             shell = tabulated(shell, generator, planes, carrier)
-    return StillHead(
-        generator, planes, pose_head(model, identity, expression, carrier), shell, size_px, sharp
-    )
+    posed = pose_head(model, identity, expression, carrier, beard=beard)
+    return StillHead(generator, planes, posed, shell, size_px, sharp)
 
 
 def rgba_of(out: RenderOutput) -> Float[Tensor, "4 height width"]:

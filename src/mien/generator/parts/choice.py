@@ -13,7 +13,7 @@ from mien.generator.names.spec import Value, Vocabulary
 Kind = Literal["face", "eyes", "hair", "colour", "clothes"]
 WEIGHTS: Final[dict[Kind, dict[str, float]]] = {
     "face": {
-        "sex": 2.0, "age": 6.0, "skin": 5.0, "beard": 2.5, "freckles": 2.0, "grey": 1.5, "hair_darkness": 1.0,
+        "sex": 2.0, "age": 6.0, "skin": 5.0, "beard": 6.0, "freckles": 2.0, "grey": 1.5, "hair_darkness": 1.0,
         "wrinkles": 1.0, "stubble": 1.0, "lipstick": 1.0, "age_spots": 1.0, "brows": 0.7, "eyeliner": 0.7,
         "eye_shadow": 0.7, "redness": 0.7, "eye_rings": 0.5, "blush": 0.5, "lip_redness": 0.5,
     },

@@ -89,6 +89,12 @@ def put_together(
     )
 
 
+def lent_beard(generator: Generator, labels: Mapping[str, Value], parts: Parts, *, seed: int = 0) -> str:
+    """The kind of beard on the skin that `put_together` takes."""
+    chosen = choose(names_of(generator.names).vocabulary, parts.labels, labels, seed=seed)
+    return str(parts.labels[chosen.heads["face"]].get("beard", "none"))
+
+
 def can_be_put_together(generator: Generator) -> bool:
     """Whether a generator has names, and light in a block of its own."""
     return generator.names is not None and isinstance(generator.backbone, BlocksBackbone)
