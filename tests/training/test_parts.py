@@ -1,12 +1,16 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from mien.generator.parts.store import load_parts
+from mien.core.errors import InputError
+from mien.generator.names.spec import Value
+from mien.generator.parts.store import DrawnMaps, load_parts
 from mien.morphable.model import load_head_model
-from mien.training.parts import PartsPlan, drawn_part, filled_hair, train_parts
+from mien.training import parts as training_parts
+from mien.training.parts import PartsPlan, drawn_part, filled_hair, kept_part, train_parts
 from mien.training.procedural.lighting import portrait_light
 from mien.training.procedural.maps import chart_maps, cut_up, hair_colours
 from mien.training.procedural.person import draw_person
@@ -43,6 +47,22 @@ def test_a_set_is_written_as_it_was_drawn(tmp_path: Path) -> None:
         body = torch.sigmoid(found.body).permute(1, 2, 0).numpy() * 255
         assert np.abs(body - maps.body).mean() < 6
         np.testing.assert_array_equal(found.clothed.numpy(), maps.clothed)
+
+
+def test_a_killed_run_goes_on_to_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = train_parts(tmp_path / "whole", SMALL).path.read_bytes()
+    kept_part(tmp_path / "cut" / "heads", SMALL, 0)
+    drawn: list[int] = []
+
+    def counted(plan: PartsPlan, index: int) -> tuple[DrawnMaps, dict[str, Value]]:
+        drawn.append(index)
+        return drawn_part(plan, index)
+
+    monkeypatch.setattr(training_parts, "drawn_part", counted)
+    assert train_parts(tmp_path / "cut", SMALL).path.read_bytes() == whole
+    assert drawn == [1]
+    with pytest.raises(InputError, match="expected seed 4 and 64 texels"):
+        train_parts(tmp_path / "cut", replace(SMALL, seed=4))
 
 
 def test_hair_is_carried_on_in_its_own_colours() -> None:

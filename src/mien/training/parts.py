@@ -15,10 +15,12 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
+from mien.core.checkpoint import read_header
+from mien.core.errors import InputError
 from mien.core.parallel import in_processes, one_thread
 from mien.core.progress import progress
 from mien.generator.names.spec import Value
-from mien.generator.parts.store import ASSET, DrawnMaps, Parts, encoded, save_parts
+from mien.generator.parts.store import ASSET, DrawnMaps, Parts, encoded, load_parts, save_parts
 from mien.generator.texels import fill
 from mien.morphable.model import load_head_model
 from mien.training.blockstart import density_share
@@ -36,6 +38,8 @@ SEEN: Final = 0.3
 """Opacity from which on hair has a colour of its own."""
 
 
+DRAWN: Final = "heads"
+"""Folder of single heads, so that a killed run goes on."""
 FINE: Final = 2
 """Pieces of a strand per texel: with one, strands come out as beads."""
 
@@ -59,15 +63,37 @@ class PartsDone:
 
 
 def train_parts(folder: Path, plan: PartsPlan, *, workers: int = 1, command: str = "") -> PartsDone:
-    """Draw the heads and write them into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    draw = partial(drawn_part, plan)
-    found = in_processes(draw, range(plan.heads), workers=workers)
-    heads = list(progress(found, desc="heads", total=plan.heads))
-    parts = Parts([encoded(maps) for maps, _ in heads], [labels for _, labels in heads])
-    header = {"command": command, "seed": plan.seed, "size": plan.size, "data": "procedural heads only"}
+    """Draw the heads and write them into `folder`; those that an earlier run has drawn are kept.
+
+    InputError if those are of another plan.
+    """
+    (folder / DRAWN).mkdir(parents=True, exist_ok=True)
+    found = in_processes(partial(kept_part, folder / DRAWN, plan), range(plan.heads), workers=workers)
+    heads = [load_parts(path) for path in progress(found, desc="heads", total=plan.heads)]
+    parts = Parts([head.files[0] for head in heads], [head.labels[0] for head in heads])
+    header = {"command": command, **_facts(plan), "data": "procedural heads only"}
     save_parts(folder / ASSET, parts, header)
     return PartsDone(folder / ASSET, (folder / ASSET).stat().st_size, plan.heads)
+
+
+def kept_part(folder: Path, plan: PartsPlan, index: int) -> Path:
+    """The file of one head in a folder; drawn if it is not there."""
+    path = folder / f"{index:03d}.safetensors"
+    if path.is_file():
+        header = read_header(path)
+        if {name: header.get(name) for name in _facts(plan)} != _facts(plan):
+            raise InputError(
+                f"{path} is of seed {header.get('seed')} and {header.get('size')} texels, expected seed "
+                f"{plan.seed} and {plan.size} texels; delete {folder} or give another --out."
+            )
+        return path
+    maps, labels = drawn_part(plan, index)
+    save_parts(path, Parts([encoded(maps)], [labels]), _facts(plan))
+    return path
+
+
+def _facts(plan: PartsPlan) -> dict[str, int]:
+    return {"seed": plan.seed, "size": plan.size}
 
 
 def drawn_part(plan: PartsPlan, index: int) -> tuple[DrawnMaps, dict[str, Value]]:
