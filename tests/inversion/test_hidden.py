@@ -131,6 +131,16 @@ def test_teeth_take_the_light_of_the_photo(evidence: PhotoEvidence) -> None:
     assert plain.mean() > 0.75 * skin
 
 
+def test_teeth_are_never_teal(evidence: PhotoEvidence, generator: Generator, model: MorphableModel) -> None:
+    blue = replace(evidence, rgb=evidence.rgb * torch.tensor([0.6, 0.9, 1.0]))
+    tooth = tooth_colour(blue, CONFIG.tooth_over_skin)
+    assert (tooth <= tooth[0] + 1e-6).all()
+    planes = generator.planes(generator.mapping.w_avg[None], torch.zeros(1, 52))
+    guess = tooth_guess(blue, seen_body(blue), generator, planes, model, CONFIG)
+    rgb = guess.target.sigmoid()
+    assert ((rgb[:, 1:] / rgb[:, :1]) <= tooth[1:] / tooth[0] + 0.02).all()
+
+
 def test_joined_observations_are_one_after_the_other() -> None:
     one, other = (
         Observations(torch.full((n, 3), float(n)), BODY_RGB, torch.zeros(n, 3), torch.ones(n)) for n in (2, 5)

@@ -134,8 +134,9 @@ def tooth_guess(
     colour = generator.decode(planes, points[None]).body_rgb[0]
     red = (colour[:, 0] - colour[:, 1]) / colour.mean(1)
     drawn, pale = logit(colour), red <= red.median()
-    target = drawn + logit(tooth_colour(evidence, config.tooth_over_skin)) - drawn[pale].mean(0)
-    target = logit(target.sigmoid() * light[:, None])
+    tooth = tooth_colour(evidence, config.tooth_over_skin)
+    target = drawn + logit(tooth) - drawn[pale].mean(0)
+    target = logit(no_less_red(target.sigmoid(), tooth) * light[:, None])
     weight = config.teeth * (aside if shown else torch.ones(len(points)))
     return Observations(points, BODY_RGB, target, weight)
 
@@ -170,7 +171,13 @@ def tooth_colour(evidence: PhotoEvidence, over_skin: float) -> Float[Tensor, "3"
     whites = _lighter(whites, 0.7) if len(whites) >= 8 else whites
     white = torch.lerp(_mean_or(whites, float(skin.mean())), TOOTH_OVER_SKIN * skin, 0.45)
     gain = float(over_skin * skin.mean() / white.mean().clamp(min=0.05))
-    return (0.9 * white * max(gain, 1.0)).clamp(0.1, 0.82)
+    return no_less_red((0.9 * white * max(gain, 1.0)).clamp(0.1, 0.82), torch.ones(3))
+
+
+def no_less_red(rgb: Float[Tensor, "*point 3"], than: Float[Tensor, "3"]) -> Float[Tensor, "*point 3"]:
+    """Colours with no more green and blue over red than another one has: teeth are not teal."""
+    most = rgb[..., :1] * (than / than[0])
+    return torch.cat([rgb[..., :1], torch.minimum(rgb, most)[..., 1:]], -1)
 
 
 def _lighter(rgb: Float[Tensor, "n 3"], quantile: float) -> Float[Tensor, "m 3"]:
