@@ -9,10 +9,9 @@ from torch.nn import functional as F
 
 from mien.core.curves import smoothstep
 from mien.generator.grain import smoothed, strands
-from mien.generator.laid import texel_sides
+from mien.generator.laid import hair_texel_sides
 from mien.generator.parts.store import Part
 from mien.generator.planes import resize
-from mien.morphable import chart
 from mien.morphable.carry import chart_grid
 from mien.morphable.regions import on_scalp
 
@@ -88,7 +87,7 @@ def drawn_out(
 
 def widths_over_heights(height: Float[Tensor, "small small"]) -> Float[Tensor, "small small"]:
     """Width of texels on the hair's outer surface over their height."""
-    sides = texel_sides(len(height)) * (1 + height.clamp(min=0) / chart.ARC_RADIUS)
+    sides = hair_texel_sides(height)
     around = (height.roll(-1, 1) - height.roll(1, 1)) / 2
     along = F.pad(height[None, None], (0, 0, 1, 1), mode="replicate")[0, 0]
     along = (along[2:] - along[:-2]) / 2

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
+from mien.morphable.beardshape import AREA
 from mien.morphable.model import MorphableModel
 from mien.morphable.regions import inside_polygon, landmark_uv
 from mien.training.procedural.factors import Sex
@@ -29,9 +30,6 @@ LENGTHS: Final[dict[BeardFamily, tuple[float, float]]] = {
 COUNTS: Final[dict[BeardFamily, int]] = {
     "none": 0, "stubble": 6500, "moustache": 1500, "goatee": 2600, "short_full": 8500, "long_full": 8000,
 }  # fmt: skip
-AREA: Final = (234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361,
-               323, 454, 447, 345, 352, 411, 425, 426, 327, 2, 98, 206, 205, 187, 123, 116, 227)  # fmt: skip
-"""The largest area of a beard on the face, from ear to ear over the cheeks; below the jaw it goes on."""
 MOUTH: Final = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
 CHIN_Y: Final = -0.185
 
