@@ -7,6 +7,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from mien.animation.measures import observed_measures
 from mien.evaluation.clips import SeenClip, score_animation, see_photo
 from mien.evaluation.identity import IdentityMeter
 from mien.evaluation.metrics.face_sharpness import face_sharpness
@@ -80,11 +81,14 @@ def see(frames: Sequence[np.ndarray], meter: IdentityMeter | None) -> SeenClip:
                 rows.append(None)
                 continue
             identity = np.full(128, np.nan) if meter is None else meter(large, faces[0])
-            rows.append((faces[0].coefficients, faces[0].R_camera_head, faces[0].landmarks_px, identity))
+            face = faces[0]
+            numbers = (face.coefficients, face.R_camera_head, face.landmarks_px, observed_measures(face))
+            rows.append((*numbers, identity))
     there = next(row for row in rows if row is not None)
     blank = tuple(np.full_like(column, np.nan) for column in there)
     columns = [np.stack(column) for column in zip(*(row or blank for row in rows), strict=True)]
     return SeenClip(
         fps=FPS, size_px=(SEEN_PX, SEEN_PX), found=np.array([row is not None for row in rows]),
-        coefficients=columns[0], R_camera_head=columns[1], landmarks_px=columns[2], identity=columns[3],
+        coefficients=columns[0], R_camera_head=columns[1], landmarks_px=columns[2], measures=columns[3],
+        identity=columns[4],
     )  # fmt: skip

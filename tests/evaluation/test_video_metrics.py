@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from mien.animation.measures import MEASURES
 from mien.animation.rotations import rotation_exp
 from mien.core.arkit import ARKIT_INDEX
 from mien.core.errors import InputError
@@ -13,11 +14,13 @@ from mien.evaluation.metrics.jitter import landmark_jerk
 from mien.evaluation.metrics.pose import pose_errors_deg, relative_rotations, rotation_angles_deg
 from mien.evaluation.metrics.psnr import psnr_db
 from mien.evaluation.video_metrics import (
+    SHAPE_PARTS,
     correlation,
     expression_correlations,
     group_signal,
     largest_change,
     same_person_share,
+    shape_ratios,
 )
 
 COUNT = 60
@@ -122,3 +125,17 @@ def test_unequal_lengths_are_named(rng: np.random.Generator) -> None:
         expression_distance(np.zeros((3, 52)), np.zeros((4, 52)))
     with pytest.raises(InputError, match="same shape"):
         correlation(np.zeros(0), np.zeros(0))
+
+
+def test_shape_ratio_of_a_still_face_is_one_and_of_the_driver_zero(rng: np.random.Generator) -> None:
+    driver = 0.1 * rng.normal(size=(COUNT, len(MEASURES)))
+    assert shape_ratios(driver + 0.3, driver) == pytest.approx(dict.fromkeys(SHAPE_PARTS, 0.0), abs=1e-9)
+    assert shape_ratios(np.zeros_like(driver), driver) == pytest.approx(
+        dict.fromkeys(SHAPE_PARTS, 1.0), abs=0.05
+    )
+    half = shape_ratios(0.5 * driver, driver)
+    assert half == pytest.approx(dict.fromkeys(SHAPE_PARTS, 0.5), abs=0.03)
+    still = driver.copy()
+    still[:, SHAPE_PARTS["brows"]] *= 1e-3
+    assert shape_ratios(driver, still)["brows"] is None
+    assert sorted(k for columns in SHAPE_PARTS.values() for k in columns) == list(range(len(MEASURES)))

@@ -16,6 +16,7 @@ from mien.animation.drive import Puppet, crop_canvas, head_motion, render_moving
 from mien.animation.motion import Motion
 from mien.animation.response import ExpressionResponse, fit_response
 from mien.animation.retarget import DrivenMotion, Retargeting, retarget
+from mien.animation.shapes import shaped_motion
 from mien.animation.translate import Translation
 from mien.core.arkit import ARKIT_INDEX
 from mien.core.parallel import ordered
@@ -72,10 +73,11 @@ def translation_of(
     """The motion carried to a source (see `retarget`), to be translated by its response if there is one.
 
     What is wanted to be seen counts from what is seen of the source's own expression; what is sent stays near
-    the same motion counted from the source's own coefficients.
+    the same motion counted from the source's own coefficients, and has its shape if the driver was measured.
     """
+    shaped = shaped_motion(motion)
     plain = retarget(
-        motion,
+        shaped,
         R_camera_head_source=R_camera_head_source,
         expression_source=expression_source,
         options=options,
@@ -86,7 +88,8 @@ def translation_of(
     wanted = retarget(
         motion, R_camera_head_source=R_camera_head_source, expression_source=seen, options=options
     )
-    return Translation(plain, wanted.expression, response, options.gains.of_coefficients()[1])
+    kept = options.gains.of_coefficients()[1]
+    return Translation(plain, wanted.expression, response, kept, is_shaped=shaped is not motion)
 
 
 def calibrated_motion(

@@ -5,6 +5,7 @@ what it mostly did before (so that eyes lost in a blink do not stay shut); befor
 ease to where it will be.
 """
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Final
 
@@ -63,13 +64,16 @@ def fill_gaps(frames: list[MotionFrame | None], time_s: NDArray[np.float64]) -> 
     coefficients = filled_faces(np.stack([frame.coefficients for frame in there]), known_s, time_s)
     place = interpolated(np.stack([frame.translation_head for frame in there]), known_s, eased_s)
     R = interpolate_rotations(np.stack([frame.R_camera_head for frame in there]), known_s, eased_s)
+    measured = [frame.measures for frame in there if frame.measures is not None]
+    measures = filled_faces(np.stack(measured), known_s, time_s) if len(measured) == len(there) else None
     filled = []
     for index, frame in enumerate(frames):
-        if frame is None:
-            values = (coefficients[index], R[index].astype(np.float32), place[index])
-        else:
-            values = (frame.coefficients, frame.R_camera_head, frame.translation_head)
-        filled.append(MotionFrame(float(time_s[index]), *values, found=frame is not None))
+        if frame is not None:
+            filled.append(replace(frame, time_s=float(time_s[index]), found=True))
+            continue
+        values = (coefficients[index], R[index].astype(np.float32), place[index])
+        shape = None if measures is None else measures[index]
+        filled.append(MotionFrame(float(time_s[index]), *values, found=False, measures=shape))
     return filled
 
 

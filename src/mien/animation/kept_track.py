@@ -57,6 +57,10 @@ class TrackStore:
             "translation_head": np.array([frame.translation_head for frame in frames], np.float32),
             "is_last": np.array(chunk.is_last),
         }
+        nothing = next((np.zeros_like(f.measures) for f in frames if f.measures is not None), None)
+        if nothing is not None:
+            measures = [nothing if frame.measures is None else frame.measures for frame in frames]
+            arrays["measures"] = np.array(measures, np.float32)
         arrays |= {f"state.{name}": value for name, value in chunk.state.items()}
         with atomic_path(self._path(self._files)) as temporary, temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
@@ -77,11 +81,11 @@ def _read(path: Path) -> TrackChunk:
             arrays = {name: found[name] for name in found}
         columns = zip(
             arrays["times_s"].tolist(), arrays["found"], arrays["coefficients"], arrays["R_camera_head"],
-            arrays["translation_head"], strict=True,
+            arrays["translation_head"], arrays.get("measures", [None] * len(arrays["found"])), strict=True,
         )  # fmt: skip
         frames = [
-            MotionFrame(time_s, coefficients, R, place, True) if there else None
-            for time_s, there, coefficients, R, place in columns
+            MotionFrame(time_s, coefficients, R, place, True, measures) if there else None
+            for time_s, there, coefficients, R, place, measures in columns
         ]
         state = {n.removeprefix("state."): a for n, a in arrays.items() if n.startswith("state.")}
         return TrackChunk(arrays["times_s"].tolist(), frames, state, bool(arrays["is_last"]))

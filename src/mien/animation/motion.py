@@ -41,6 +41,8 @@ class MotionFrame:
     """[3] the head's place relative to the camera in those axes, EG3D units; z is negative."""
     found: bool
     """Whether a face was found; if not, the values are interpolated."""
+    measures: NDArray[np.float32] | None = None
+    """[M] of the face's shape, see `mien.animation.measures`; None where nobody measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,10 @@ class Motion:
     fps: Fraction
     """Frame rate for output."""
     source: MotionSource
+    measures: NDArray[np.float32] | None = None
+    """[T, M] of the face's shape, see `mien.animation.measures`; None for motions that nobody measured."""
+    highest: float = 1.0
+    """What coefficients may reach; more than 1 only after `mien.animation.shapes.shaped_motion`."""
 
     def __post_init__(self) -> None:
         _check_shapes(self)
@@ -79,6 +85,7 @@ class Motion:
             self.R_camera_head[index],
             self.translation_head[index],
             bool(self.found[index]),
+            None if self.measures is None else self.measures[index],
         )
 
     def __iter__(self) -> Iterator[MotionFrame]:
@@ -101,6 +108,7 @@ class Motion:
             raise InputError(
                 f"{source.name} has no frames, a motion needs at least one; give another driver."
             )
+        measures = [frame.measures for frame in frames if frame.measures is not None]
         return cls(
             time_s=np.array([frame.time_s for frame in frames], np.float64),
             coefficients=np.stack([frame.coefficients for frame in frames]).astype(np.float32),
@@ -109,6 +117,7 @@ class Motion:
             found=np.array([frame.found for frame in frames], bool),
             fps=fps,
             source=source,
+            measures=np.stack(measures).astype(np.float32) if len(measures) == len(frames) else None,
         )
 
     def save(self, path: str | Path) -> None:
@@ -134,6 +143,8 @@ def _check_shapes(motion: Motion) -> None:
         "translation_head": (count, 3),
         "found": (count,),
     }
+    if motion.measures is not None:
+        expected["measures"] = (count, motion.measures.shape[-1])
     for name, shape in expected.items():
         found = getattr(motion, name).shape
         if found != shape or count == 0:
@@ -153,7 +164,7 @@ def _check_values(motion: Motion) -> None:
         problem = "holds numbers that are not finite"
     elif (np.diff(motion.time_s) <= 0).any():
         problem = "has times that do not rise"
-    elif motion.coefficients.min() < -1e-6 or motion.coefficients.max() > 1 + 1e-6:
+    elif motion.coefficients.min() < -1e-6 or motion.coefficients.max() > motion.highest + 1e-6:
         problem = "has coefficients outside [0, 1]"
     elif identity_error.max() > MAX_ROTATION_ERROR or (np.linalg.det(motion.R_camera_head) < 0).any():
         problem = "has head rotations that are not rotations"

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.animation.measures import MEASURE_INDEX
 from mien.animation.motion import MAX_ROTATION_ERROR, Motion, MotionSource
 from mien.animation.rotations import nearest_rotation
 from mien.core.arkit import ARKIT_NAMES
@@ -44,6 +45,8 @@ def save_motion(motion: Motion, path: str | Path) -> None:
             temporary.write_text(motion_to_json(motion), encoding="utf-8")
         else:
             arrays = {name: getattr(motion, name) for name in ARRAYS}
+            if motion.measures is not None:
+                arrays["measures"] = motion.measures
             with temporary.open("wb") as file:
                 np.savez_compressed(file, header=np.array(json.dumps(_header(motion))), **arrays)
 
@@ -81,10 +84,12 @@ def motion_from_json(data: object, *, name: str) -> Motion:
     order = _coefficient_order(header, name)
     try:
         rows = [_frame_from_json(frame, order) for frame in frames]
-        arrays = [np.array(column) for column in zip(*rows, strict=True)]
+        arrays = dict(zip(ARRAYS, (np.array(column) for column in zip(*rows, strict=True)), strict=True))
+        if "measures" in header:
+            arrays["measures"] = np.array([frame["measures"] for frame in frames], np.float64)
     except (KeyError, TypeError, ValueError) as error:
         raise _bad(name, f"a frame that cannot be read ({error!r})", "frames as in docs/motion.md") from error
-    return _motion(dict(zip(ARRAYS, arrays, strict=True)), header, name)
+    return _motion(arrays, header, name)
 
 
 def read_json(path: Path) -> object:
@@ -105,7 +110,7 @@ def _load_npz(path: Path) -> Motion:
             if missing:
                 raise _bad(path.name, f"no array {missing[0]}", "the arrays of docs/motion.md")
             data: object = json.loads(str(file["header"]))
-            arrays = {name: file[name] for name in ARRAYS}
+            arrays = {name: file[name] for name in (*ARRAYS, "measures") if name in file}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise _bad(path.name, f"no readable npz ({error})", "a file made by `mien motion`") from error
     header = _checked_header(data, path.name)
@@ -130,6 +135,7 @@ def _motion(arrays: dict[str, NDArray[Any]], header: Mapping[str, Any], name: st
             found=arrays["found"].astype(bool),
             fps=fps,
             source=MotionSource(str(source.get("name", name)), str(source.get("sha256", ""))),
+            measures=_measures(arrays, header),
         )
     except (KeyError, ValueError, TypeError, ZeroDivisionError) as error:
         raise _bad(
@@ -150,13 +156,22 @@ def _as_rotations(array: NDArray[Any], name: str) -> NDArray[np.float32]:
     return R.astype(np.float32)
 
 
+def _measures(arrays: dict[str, NDArray[Any]], header: Mapping[str, Any]) -> NDArray[np.float32] | None:
+    """The measures [T, M], or None where there are none, or others than this version takes."""
+    if "measures" not in arrays or header.get("measures") != list(MEASURE_INDEX):
+        return None
+    return arrays["measures"].astype(np.float32)
+
+
 def _header(motion: Motion) -> dict[str, Any]:
+    names = {} if motion.measures is None else {"measures": list(MEASURE_INDEX)}
     return {
         "format": FORMAT,
         "version": VERSION,
         "fps": str(motion.fps),
         "source": {"name": motion.source.name, "sha256": motion.source.sha256},
         "names": list(ARKIT_NAMES),
+        **names,
     }
 
 
@@ -180,12 +195,14 @@ def _coefficient_order(header: Mapping[str, Any], name: str) -> list[int]:
 
 
 def _frame_to_json(motion: Motion, index: int) -> dict[str, Any]:
+    measures = [] if motion.measures is None else motion.measures[index]
     return {
         "time_s": round(float(motion.time_s[index]), ROTATION_DIGITS),
         "found": bool(motion.found[index]),
         "rotation": [round(float(x), ROTATION_DIGITS) for x in motion.R_camera_head[index].reshape(-1)],
         "translation": [round(float(x), DIGITS) for x in motion.translation_head[index]],
         "coefficients": [round(float(x), DIGITS) for x in motion.coefficients[index]],
+        **({"measures": [round(float(x), DIGITS) for x in measures]} if len(measures) else {}),
     }
 
 

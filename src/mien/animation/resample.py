@@ -25,5 +25,6 @@ def resampled(motion: Motion, time_s: NDArray[np.float64], fps: Fraction) -> Mot
         R_camera_head=interpolate_rotations(motion.R_camera_head, own_s, time_s).astype(np.float32),
         translation_head=interpolated(motion.translation_head, own_s, time_s),
         found=motion.found[last],
+        measures=None if motion.measures is None else interpolated(motion.measures, own_s, time_s),
         fps=fps,
     )

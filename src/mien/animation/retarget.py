@@ -22,6 +22,7 @@ from mien.animation.openings import (
     resting_gaze,
 )
 from mien.animation.rotations import head_angles, head_rotation, rotation_exp, rotation_log
+from mien.animation.shapes import REACH
 from mien.core.camera import ORBIT_RADIUS
 from mien.core.errors import InputError
 
@@ -113,7 +114,8 @@ class DrivenMotion:
     time_s: NDArray[np.float64]
     """[T] as in the driver."""
     expression: NDArray[np.float32]
-    """[T, 52] in the order of ARKIT_NAMES, in [0, 1]; brows up to 1.4 where an avatar's brows show little."""
+    """[T, 52] in the order of ARKIT_NAMES, in [0, 1]; some further (`mien.animation.shapes.REACH`) where the
+    driver goes beyond the utmost of the average head."""
     R_camera_head: NDArray[np.float32]
     """[T, 3, 3] head axes to camera axes (x right, y up, z towards the viewer)."""
     translation_offset: NDArray[np.float32]
@@ -159,7 +161,7 @@ def retarget(
         offset = _soft_offset(offset, options.limits, source_distance)
     expression = _expression(motion, np.asarray(expression_source, np.float64), options)
     if track is not None:
-        expression = np.clip(expression + track.coefficients, 0.0, 1.0)
+        expression = np.clip(expression + track.coefficients, 0.0, _highest(motion))
     return DrivenMotion(
         time_s=motion.time_s,
         expression=expression.astype(np.float32),
@@ -207,7 +209,12 @@ def _expression(motion: Motion, source: Array, options: Retargeting) -> Array:
         shown = factors * _opened(driver, motion, source, options)
     else:
         shown = source + factors * (driver - neutral_coefficients(motion, options.neutral))
-    return np.where(kept, source, np.clip(shown, 0.0, 1.0))
+    return np.where(kept, source, np.clip(shown, 0.0, _highest(motion)))
+
+
+def _highest(motion: Motion) -> Array:
+    """[52] what coefficients may reach: some beyond 1 in a motion that goes as far as the driver's shape."""
+    return np.minimum(REACH, motion.highest)
 
 
 def _opened(driver: Array, motion: Motion, source: Array, options: Retargeting) -> Array:

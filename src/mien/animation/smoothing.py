@@ -24,6 +24,8 @@ Array = NDArray[np.float64]
 
 MIRRORED_FRAMES = 16
 REACH_SIGMAS = 3
+MEASURE_SCALE = 6.0
+"""Coefficients per unit of a measure of the face's shape, about."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,10 @@ def smooth_motion(motion: Motion, smoothing: Smoothing | None = None) -> Motion:
     coefficients = smooth_vectors(motion.coefficients, time_s, smoothing.face, strength)
     eyes = smooth_vectors(motion.coefficients[:, EYE_COEFFICIENTS], time_s, smoothing.eyes, strength)
     coefficients[:, EYE_COEFFICIENTS] = eyes
+    measures = motion.measures
+    if measures is not None:
+        scaled = smooth_vectors(MEASURE_SCALE * measures, time_s, smoothing.face, strength)
+        measures = (scaled / MEASURE_SCALE).astype(np.float32)
     return replace(
         motion,
         coefficients=np.clip(coefficients, 0.0, 1.0).astype(np.float32),
@@ -144,6 +150,7 @@ def smooth_motion(motion: Motion, smoothing: Smoothing | None = None) -> Motion:
             np.float32
         ),
         translation_head=_smooth_place(motion.translation_head, time_s, smoothing).astype(np.float32),
+        measures=measures,
     )
 
 
@@ -183,7 +190,9 @@ class StreamingSmoother:
         vector, R = self._vector(frame, last, step_s), self._rotation(frame, last, step_s)
         coefficients = np.clip(vector[: len(ARKIT_NAMES)], 0.0, 1.0).astype(np.float32)
         place = vector[len(ARKIT_NAMES) :].astype(np.float32)
-        self._last = replace(frame, coefficients=coefficients, translation_head=place, R_camera_head=R)
+        self._last = replace(
+            frame, coefficients=coefficients, translation_head=place, R_camera_head=R, measures=None
+        )
         return self._last
 
     def _vector(self, frame: MotionFrame, last: MotionFrame, step_s: float) -> Array:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mien.animation.filling import fill_gaps
 from mien.animation.follow import FaceFollower, Stillness
 from mien.animation.kept_track import CHUNK, TrackChunk, TrackStore
+from mien.animation.measures import MEASURES, observed_measures
 from mien.animation.motion import Motion, MotionFrame, MotionSource
 from mien.animation.outliers import without_false_poses
 from mien.animation.place import place_of_head
@@ -85,7 +86,8 @@ def kept_driver(kept: KeptWork | None, source: MotionSource, face: str, **facts:
     if kept is None:
         return None
     tracker = sha256_of_file(asset_path("face_landmarker.task"))
-    driver = {"name": source.name, "sha256": source.sha256, "face": face, **facts}
+    measured = [measure.name for measure in MEASURES]
+    driver = {"name": source.name, "sha256": source.sha256, "face": face, "measures": measured, **facts}
     # several drivers of one job are told apart by their names
     return TrackStore(kept.part(f"driver-{source.name[:80]}-{face}", {"driver": driver, "tracker": tracker}))
 
@@ -193,6 +195,7 @@ def motion_frame(observation: FaceObservation, time_s: float, shape: tuple[int, 
         R_camera_head=observation.R_camera_head.astype(np.float32),
         translation_head=place_of_head(observation, shape),
         found=True,
+        measures=observed_measures(observation),
     )
 
 

@@ -8,8 +8,10 @@ from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from mien.animation.face_regions import GAZE_ACROSS, GAZE_ALONG
+from mien.animation.measures import LEVELLED, model_measures
 from mien.animation.response import ExpressionResponse
 from mien.animation.retarget import DrivenMotion
+from mien.animation.shapes import shaped
 from mien.animation.smoothing import blurred_in_time
 from mien.core.arkit import ARKIT_INDEX, ARKIT_NAMES
 
@@ -91,6 +93,8 @@ class Translation:
     response: ExpressionResponse
     kept: NDArray[np.bool_]
     """[52] coefficients that are the source's own."""
+    is_shaped: bool = False
+    """Whether `plain` goes as far as the driver's shape: then so does what is sent."""
 
     def motion(self) -> DrivenMotion:
         """The motion as the response alone translates it."""
@@ -109,7 +113,20 @@ class Translation:
             highest=HIGHEST,
         )
         sent = calmed(sealed(rounded(conjugate(sent, shown), shown), shown), shown, self.plain.time_s)
+        if self.is_shaped:
+            sent = sealed(self._as_far(sent), shown)
         return np.where(self.kept, shown, sent)
+
+    def _as_far(self, sent: Float32[np.ndarray, "frame 52"]) -> Float32[np.ndarray, "frame 52"]:
+        """What is sent, with the shape of `plain`: mouth, brows and lids go as far as the driver's.
+
+        How high brows and lids are half of the time is left to the response.
+        """
+        own = model_measures().changes(self.plain.expression)
+        level = np.median(model_measures().changes(sent) - own, axis=0)
+        goal = own + np.where(LEVELLED, level, 0.0)
+        noticed = np.diag(self.response.gain) + self.response.crosstalk.T
+        return shaped(sent, goal, kept=self.kept, noticed=noticed).astype(np.float32)
 
 
 def calmed(

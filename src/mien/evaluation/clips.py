@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.animation.follow import FaceFollower
+from mien.animation.measures import observed_measures
 from mien.animation.track import ClipTracker
 from mien.core.errors import NoFaceError
 from mien.evaluation.identity import IdentityMeter, identity_distance
@@ -22,7 +23,12 @@ from mien.evaluation.metrics.face_sharpness import face_sharpness
 from mien.evaluation.metrics.jitter import WINDOW, landmark_jerk, landmark_jitter
 from mien.evaluation.metrics.pose import pose_errors_deg, rotation_angles_deg
 from mien.evaluation.metrics.psnr import MOST_DB, PEAK, mean_squared_error, psnr_of_error_db
-from mien.evaluation.video_metrics import expression_correlations, largest_change, same_person_share
+from mien.evaluation.video_metrics import (
+    expression_correlations,
+    largest_change,
+    same_person_share,
+    shape_ratios,
+)
 from mien.io.images import Photo
 from mien.io.video import VideoReader
 from mien.tracking.faces import FaceTracker, choose_face
@@ -61,6 +67,8 @@ class SeenClip:
     """[T, 3, 3]"""
     landmarks_px: NDArray[np.float32]
     """[T, 478, 2]"""
+    measures: NDArray[np.float32]
+    """[T, M] of the face's shape, see `mien.animation.measures`."""
     identity: NDArray[np.float64]
     """[T, 128], nan also where identity was not looked at."""
 
@@ -87,6 +95,8 @@ class AnimationScore:
     aed_static: float
     aed_ratio: float
     correlations: dict[str, float | None]
+    shape_ratio: dict[str, float | None]
+    """See `shape_ratios`."""
     jerk: float
     jerk_driver: float
     jitter: float | None
@@ -133,7 +143,8 @@ def see_clip(path: str | Path, *, meter: IdentityMeter | None = None, identity_e
                 continue
             is_measured = meter is not None and frame.index % identity_every == 0
             identity = meter(frame.rgb, face) if meter is not None and is_measured else np.full(128, np.nan)
-            rows.append((face.coefficients, face.R_camera_head, face.landmarks_px, identity))
+            measures = observed_measures(face)
+            rows.append((face.coefficients, face.R_camera_head, face.landmarks_px, measures, identity))
         fps, size_px = reader.fps, reader.size
     there = [row for row in rows if row is not None]
     if not there:
@@ -174,6 +185,7 @@ def score_animation(output: SeenClip, driver: SeenClip, photo: SeenPhoto) -> Ani
         aed_static=aed_static,
         aed_ratio=aed / max(aed_static, 1e-9),
         correlations=expression_correlations(mine, theirs),
+        shape_ratio=shape_ratios(output.measures[:count][both], driver.measures[:count][both]),
         jerk=landmark_jerk(output.landmarks_px[output.found], float(output.fps)),
         jerk_driver=landmark_jerk(driver.landmarks_px[driver.found], float(driver.fps)),
         jitter=_jitter(output),

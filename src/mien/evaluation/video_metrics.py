@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.animation.measures import MEASURE_INDEX
 from mien.core.arkit import ARKIT_INDEX
 from mien.evaluation.metrics.shapes import same_length
 
@@ -20,6 +21,14 @@ SAME_PERSON: Final = 0.6
 MOVING_STD: Final = 0.05
 """A driver whose coefficient varies less than this does not move it; there is nothing to correlate."""
 
+MOVING_SHAPE: Final = 0.01
+"""A driver whose measures vary less, in distances of the eyes' outer corners, does not move that part."""
+SHAPE_PARTS: Final[dict[str, list[int]]] = {
+    "mouth": [k for name, k in MEASURE_INDEX.items() if not name.endswith(("side", "lids"))],
+    "brows": [k for name, k in MEASURE_INDEX.items() if name.endswith("side")],
+    "lids": [k for name, k in MEASURE_INDEX.items() if name.endswith("lids")],
+}
+"""Which measures are of which part of the face."""
 EXPRESSION_GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "jawOpen": ("jawOpen",),
     "blink": ("eyeBlinkLeft", "eyeBlinkRight"),
@@ -60,6 +69,25 @@ def group_signal(coefficients: Array, group: str) -> NDArray[np.float64]:
     signal = values[:, [ARKIT_INDEX[name] for name in EXPRESSION_GROUPS[group]]].mean(1)
     opposites = [ARKIT_INDEX[name] for name in OPPOSITES.get(group, ())]
     return np.asarray(signal - values[:, opposites].mean(1) if opposites else signal)
+
+
+def shape_ratios(measures: Array, measures_driver: Array) -> dict[str, float | None]:
+    """Error of how far mouth, brows and lids go, as a share of what a still face has; None where the driver's
+    hardly move.
+
+    Of measures [T, M] (`mien.animation.measures`), each counted from its own median over time, root mean
+    square over time and the measures of a part of the face: 0 is the driver's motion, 1 that of a still face.
+    """
+    same_length(measures, measures_driver)
+    mine, theirs = (
+        np.asarray(values, np.float64) - np.median(values, axis=0) for values in (measures, measures_driver)
+    )
+    ratios: dict[str, float | None] = {}
+    for part, columns in SHAPE_PARTS.items():
+        moved = np.sqrt(np.mean(theirs[:, columns] ** 2))
+        wrong = np.sqrt(np.mean((mine - theirs)[:, columns] ** 2))
+        ratios[part] = float(wrong / moved) if moved > MOVING_SHAPE else None
+    return ratios
 
 
 def same_person_share(distances: Array) -> float:
