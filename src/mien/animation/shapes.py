@@ -31,7 +31,7 @@ HIGHEST: Final = {
 }  # fmt: skip
 """What coefficients may reach beyond 1, their utmost on the average head."""
 NOISE: Final = {"chin": 0.05, "upper lip": 0.03}
-"""Deviation of measures, in distances of the eyes' outer corners: of a chin a tracker guesses most, and a raised
+"""Deviation of measures, in distances of the eyes' outer corners: of a chin a tracker guesses most, a raised
 upper lip is also seen in its coefficients."""
 OTHER_NOISE: Final = 0.012
 """The same of all others."""
