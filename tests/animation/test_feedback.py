@@ -19,6 +19,7 @@ from mien.animation.feedback import (
     soft_norm,
     turns_since_first,
 )
+from mien.animation.measures import MEASURES
 from mien.animation.motion import MotionSource
 from mien.animation.response import ExpressionResponse
 from mien.animation.retarget import DrivenMotion, head_offset
@@ -92,6 +93,7 @@ def drawn(driven: DrivenMotion, k: int) -> SimpleNamespace:
 def _biased(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feedback, "FaceTracker", BiasedTracker)
     monkeypatch.setattr(feedback, "place_of_head", lambda face, shape: face.place)
+    monkeypatch.setattr(feedback, "observed_measures", lambda face: np.zeros(len(MEASURES)))
 
 
 def seen(driven: DrivenMotion) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ import torch
 from tests.animation.test_translate import still_head
 
 from mien.animation.calibrate import translation_of
+from mien.animation.feedback import REACH_LIMITS, Seen, ShapeReach
 from mien.animation.filling import fill_gaps
 from mien.animation.measures import (
     LEVELLED,
@@ -220,3 +221,35 @@ def test_levels_of_brows_and_lids_count_from_the_whole_clip() -> None:
     names = [measure.name for measure, levelled in zip(MEASURES, LEVELLED, strict=True) if levelled]
     assert len(names) == 6
     assert all(name.split()[1].startswith(("brow", "lids")) for name in names)
+
+
+def test_a_mouth_that_is_seen_to_go_half_as_far_is_sent_further() -> None:
+    """Until it is seen to go as far as the driver's, within limits; what hardly moves is left alone."""
+    coefficients = smiling()
+    carried = translation_of(
+        measured(coefficients), ExpressionResponse.identity(), R_camera_head_source=np.eye(3),
+        expression_source=np.zeros(52), options=Retargeting(),
+    )  # fmt: skip
+    assert isinstance(carried, Translation)
+    frames = np.arange(0, COUNT, 2)
+    reach = ShapeReach()
+    wanted = SEEN * model_measures().changes(carried.plain.expression[frames])
+
+    def seen(measures: np.ndarray) -> Seen:
+        R = np.tile(np.eye(3), (len(frames), 1, 1))
+        return Seen(frames, R, np.zeros((len(frames), 3)), np.zeros((len(frames), 52)), measures)
+
+    reach.learn(carried, seen(wanted + 0.3))
+    np.testing.assert_allclose(reach.gain, 1.0, atol=1e-9)
+    reach.learn(carried, seen(0.75 * wanted))
+    assert reach.gain[WIDTH] == pytest.approx(1.3, abs=0.05)
+    assert reach.gain[BROW] == pytest.approx(1.0, abs=0.01)
+    for _ in range(9):
+        reach.learn(carried, seen(0.3 * wanted))
+    assert reach.gain.max() <= REACH_LIMITS[1]
+    widths = [model_measures().changes(carried.sent(gain=gain))[:, WIDTH].max() for gain in (1.0, reach.gain)]
+    assert widths[1] > 1.1 * widths[0]
+    bare = replace(carried, is_shaped=False)
+    untouched = ShapeReach()
+    untouched.learn(bare, seen(0.5 * wanted))
+    assert (untouched.gain == 1).all()

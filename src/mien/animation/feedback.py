@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.animation.measures import SEEN, model_measures, observed_measures
 from mien.animation.place import place_of_head
 from mien.animation.retarget import DrivenMotion, head_offset
 from mien.animation.rotations import rotation_exp, rotation_log
@@ -34,6 +35,9 @@ EXPRESSION_RIDGE: Final = 0.05
 LIMIT_RAD: Final = float(np.radians(8.0))
 LIMIT_SHIFT: Final = 0.1
 """No correction is larger."""
+REACH_RIDGE: Final = 1e-4
+"""Squared change of a measure, in distances of the eyes' corners, below which nothing is learned of it."""
+REACH_LIMITS: Final = (0.7, 1.6)
 BIAS_LIMIT: Final = 0.4
 """No coefficient's forecast is corrected by more."""
 POSE_CALM_S: Final = 0.08
@@ -76,7 +80,7 @@ def correct_motion(
         return driven
     wanted = _changes(driven)
     keys = np.unique(np.linspace(0, len(driven) - 1, count).round().astype(int))
-    bias = ResponseBias()
+    bias, reach = ResponseBias(), ShapeReach()
     for _ in range(config.passes):
         seen = _tracked(driven, draw, keys)
         if len(seen.frames) < LEAST_SEEN:
@@ -84,7 +88,8 @@ def correct_motion(
         expression = driven.expression
         if translation is not None:
             bias.learn(translation, driven, seen)
-            expression = translation.sent(bias.at(driven))
+            reach.learn(translation, seen)
+            expression = translation.sent(bias.at(driven), reach.gain)
         if with_pose and seen.frames[0] == 0:
             driven = _turned_back(driven, seen, wanted, source_distance)
         driven = replace(driven, expression=expression)
@@ -102,6 +107,26 @@ class Seen:
     """[K, 3], see `place_of_head`."""
     coefficients: Array
     """[K, 52]"""
+    measures: Array
+    """[K, M] of the face's shape, see `mien.animation.measures`."""
+
+
+class ShapeReach:
+    """How much further than the driver the head model must go to be seen to go as far, learned from drawn
+    frames: of every measure the slope of what is seen by what should be, drawn to 1."""
+
+    def __init__(self) -> None:
+        self.gain: Array = np.ones(len(SEEN))
+        """[M]"""
+
+    def learn(self, translation: Translation, seen: Seen) -> None:
+        """Take what is seen of some frames drawn with the gain as it is."""
+        if not translation.is_shaped:
+            return
+        wanted = SEEN * model_measures().changes(translation.plain.expression[seen.frames])
+        wanted, found = wanted - wanted.mean(0), seen.measures - seen.measures.mean(0)
+        slope = ((wanted * found).mean(0) + REACH_RIDGE) / ((wanted**2).mean(0) + REACH_RIDGE)
+        self.gain = np.clip(self.gain / np.maximum(slope, 0.5), *REACH_LIMITS)
 
 
 class ResponseBias:
@@ -206,7 +231,7 @@ def soft_norm(vectors: Array, limit: float) -> Array:
 
 def _tracked(driven: DrivenMotion, draw: Draw, keys: NDArray[np.int64]) -> Seen:
     """What is seen of the key frames when they are drawn."""
-    frames, rotations, places, coefficients = [], [], [], []
+    frames, rotations, places, coefficients, measures = [], [], [], [], []
     # Several faces make video mode track each picture by itself, see `mien.animation.track.ClipTracker`.
     with FaceTracker(running="video", num_faces=4) as tracker:
         for key, picture in zip(keys.tolist(), draw(driven, keys.tolist()), strict=True):
@@ -216,9 +241,11 @@ def _tracked(driven: DrivenMotion, draw: Draw, keys: NDArray[np.int64]) -> Seen:
                 rotations.append(faces[0].R_camera_head)
                 places.append(place_of_head(faces[0], picture.shape))
                 coefficients.append(faces[0].coefficients)
+                measures.append(observed_measures(faces[0]))
     return Seen(
         np.array(frames, np.int64),
         np.asarray(rotations, np.float64).reshape(-1, 3, 3),
         np.asarray(places, np.float64).reshape(-1, 3),
         np.asarray(coefficients, np.float64).reshape(-1, len(ARKIT_NAMES)),
+        np.asarray(measures, np.float64).reshape(-1, len(SEEN)),
     )

@@ -100,8 +100,11 @@ class Translation:
         """The motion as the response alone translates it."""
         return replace(self.plain, expression=self.sent())
 
-    def sent(self, bias: NDArray[np.floating] | float = 0.0) -> Float32[np.ndarray, "frame 52"]:
-        """Coefficients to send where more is measured, by `bias` [T, 52], than the response predicts."""
+    def sent(
+        self, bias: NDArray[np.floating] | float = 0.0, gain: NDArray[np.floating] | float = 1.0
+    ) -> Float32[np.ndarray, "frame 52"]:
+        """Coefficients to send where more is measured, by `bias` [T, 52], than the response predicts, and
+        where the head model must go `gain` [M] times as far as the driver to be seen to go as far."""
         shown = self.plain.expression
         target = np.clip(self.wanted - bias, 0.0, 1.0)
         sent = self.response.apply(
@@ -114,17 +117,20 @@ class Translation:
         )
         sent = calmed(sealed(rounded(conjugate(sent, shown), shown), shown), shown, self.plain.time_s)
         if self.is_shaped:
-            sent = sealed(self._as_far(sent), shown)
+            sent = sealed(self._as_far(sent, gain), shown)
         return np.where(self.kept, shown, sent)
 
-    def _as_far(self, sent: Float32[np.ndarray, "frame 52"]) -> Float32[np.ndarray, "frame 52"]:
+    def _as_far(
+        self, sent: Float32[np.ndarray, "frame 52"], gain: NDArray[np.floating] | float
+    ) -> Float32[np.ndarray, "frame 52"]:
         """What is sent, with the shape of `plain`: mouth, brows and lids go as far as the driver's.
 
         How high brows and lids are half of the time is left to the response.
         """
         own = model_measures().changes(self.plain.expression)
-        level = np.median(model_measures().changes(sent) - own, axis=0)
-        goal = own + np.where(LEVELLED, level, 0.0)
+        rest = np.where(LEVELLED, np.median(own, axis=0), 0.0)
+        level = np.where(LEVELLED, np.median(model_measures().changes(sent), axis=0), 0.0)
+        goal = level + gain * (own - rest)
         noticed = np.diag(self.response.gain) + self.response.crosstalk.T
         return shaped(sent, goal, kept=self.kept, noticed=noticed).astype(np.float32)
 
