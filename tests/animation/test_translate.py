@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.animation.test_retarget import make_motion
 
-from mien.animation.openings import own_gaze, resting_gaze
+from mien.animation.openings import own_gaze, paired_lids, resting_gaze
 from mien.animation.response import ExpressionResponse
 from mien.animation.retarget import Retargeting, retarget
 from mien.animation.translate import (
@@ -171,3 +171,17 @@ def test_lips_are_shut_where_nothing_of_the_drivers_opens_them() -> None:
     folded = np.array([0, ALSO_CLOSES * 0.6])
     np.testing.assert_allclose(shut[:2], LIPS_SHUT + sent[:2, JAW] - folded, rtol=1e-5)
     assert (shut[2:4] == 0).all()
+
+
+def test_lids_close_alike_unless_one_eye_winks() -> None:
+    coefficients = np.zeros((4, 52))
+    left, right = (ARKIT_INDEX[f"eyeBlink{side}"] for side in ("Left", "Right"))
+    coefficients[:, left] = [0.7, 0.9, 0.1, 0.5]
+    coefficients[:, right] = [0.4, 0.1, 0.9, 0.5]
+    found = paired_lids(coefficients)
+    np.testing.assert_allclose(found[:, [left, right]].mean(1), coefficients[:, [left, right]].mean(1))
+    assert abs(found[0, left] - found[0, right]) < 0.1
+    np.testing.assert_array_equal(found[1:], coefficients[1:])
+    rising = np.zeros((50, 52))
+    rising[:, left] = np.linspace(0, 1, 50)
+    assert (np.diff(paired_lids(rising)[:, left]) > 0).all()

@@ -17,6 +17,8 @@ CLOSED: Final = 0.5
 """eyeBlink from which a tracker's number means a closed eye, whatever the person's open eye gives."""
 LEAST_BLINK: Final = 0.25
 """How much more than its open eye a driver's eyeBlink must show for a blink to be known."""
+WINK: Final = (0.25, 0.55)
+"""Difference of both eyeBlink up to which both eyes do the same, and from which on one of them winks."""
 SHUT_QUANTILE: Final = 0.98
 BLINKS: Final = tuple(ARKIT_INDEX[f"eyeBlink{side}"] for side in ("Left", "Right"))
 JAW: Final = ARKIT_INDEX["jawOpen"]
@@ -38,6 +40,22 @@ def shut_lids(motion: Motion) -> Array:
     """eyeBlink of the driver's closed eyes, [2]: the highest it shows, or 1 where it never blinks."""
     shut = np.quantile(_known(motion)[:, list(BLINKS)], SHUT_QUANTILE, axis=0, method="higher")
     return np.where(shut >= awake_lids(motion) + LEAST_BLINK, shut, 1.0).astype(np.float64)
+
+
+def paired_lids(coefficients: Array) -> Array:
+    """Coefficients [T, 52] with both lids closed alike, unless one eye winks.
+
+    Lids of both eyes move together (Hering's law). Of eyes that look down, or of a turned face, a tracker
+    sees one lid further closed than the other, by up to a third; a wink differs by more.
+    """
+    result = coefficients.copy()
+    left, right = (coefficients[:, column] for column in BLINKS)
+    low, high = WINK
+    share = np.clip((np.abs(left - right) - low) / (high - low), 0.0, 1.0)
+    taken = 0.5 * (left - right) * (1 - share * share * (3 - 2 * share))
+    result[:, BLINKS[0]] -= taken
+    result[:, BLINKS[1]] += taken
+    return result
 
 
 def own_lids(coefficients: Array, awake_driver: Array, awake_source: Array) -> Array:

@@ -19,6 +19,7 @@ from mien.animation.openings import (
     matched_lips,
     own_gaze,
     own_lids,
+    paired_lids,
     resting_gaze,
 )
 from mien.animation.rotations import head_angles, head_rotation, rotation_exp, rotation_log
@@ -83,7 +84,7 @@ class Retargeting:
     """Factors on the regions of the face, or None to keep the source's."""
     own_lids: bool = True
     """In the absolute mode, count lids from the person's own open eye: a driver's narrow or heavy eyes do not
-    half close the source's, and closed eyes stay closed."""
+    half close the source's, and closed eyes stay closed; and both lids close alike unless one eye winks."""
     own_gaze: bool = True
     """In the absolute mode, with a relative pose, count how far eyes look up or down from where they mostly
     look: the head's nod is counted from its own rest too. Across, eyes look where the driver's do."""
@@ -220,6 +221,8 @@ def _highest(motion: Motion) -> Array:
 def _opened(driver: Array, motion: Motion, source: Array, options: Retargeting) -> Array:
     """The driver's coefficients [T, 52] with lids and jaw counted from the source's own."""
     awake_source = source[list(BLINKS)]
+    if options.own_lids or options.match_eyes:
+        driver = paired_lids(driver)
     if options.match_eyes:
         driver = matched_lids(driver, motion, awake_source)
     elif options.own_lids:
