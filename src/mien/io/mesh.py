@@ -2,20 +2,24 @@
 
 In mien a mesh is in EG3D units in the head's frame (x to the picture's right, y up, z to the viewer), which
 are glTF's axes too. In files it is in metres. The same mesh gives the same bytes.
+
+trimesh is imported where a file is read or written: it takes a third of a second, and few commands do.
 """
 
 import json
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import trimesh
 from jaxtyping import Float32, Int32, UInt8
 
 from mien.core.atomic import atomic_path
 from mien.core.errors import InputError
+
+if TYPE_CHECKING:
+    import trimesh
 
 METRES_PER_UNIT: Final = 1 / 1.9
 """Length of one EG3D unit, see docs/conventions.md."""
@@ -80,7 +84,9 @@ def to_srgb(linear: Float32[np.ndarray, "vertex 3"]) -> UInt8[np.ndarray, "verte
     return np.rint(255 * encoded).astype(np.uint8)
 
 
-def _trimesh(mesh: Mesh, **more: Any) -> trimesh.Trimesh:
+def _trimesh(mesh: Mesh, **more: Any) -> "trimesh.Trimesh":
+    import trimesh
+
     made = trimesh.Trimesh(
         mesh.vertices.astype(np.float64) * METRES_PER_UNIT, mesh.faces, process=False, **more
     )
@@ -89,10 +95,14 @@ def _trimesh(mesh: Mesh, **more: Any) -> trimesh.Trimesh:
 
 
 def _ply(mesh: Mesh) -> bytes:
+    import trimesh
+
     return trimesh.exchange.ply.export_ply(_trimesh(mesh, vertex_colors=mesh.colours), vertex_normal=True)
 
 
 def _glb(mesh: Mesh) -> bytes:
+    import trimesh
+
     linear = np.rint(to_linear(mesh.colours) * _WHITE_16).astype(np.uint16)
     rgba = np.concatenate([linear, np.full((len(linear), 1), _WHITE_16, np.uint16)], 1)
     scene = trimesh.Scene()
@@ -136,6 +146,8 @@ def _from_glb(data: bytes) -> Mesh:
 
 
 def _from_ply(path: Path) -> Mesh:
+    import trimesh
+
     loaded = trimesh.load_mesh(path, process=False)
     vertex = loaded.metadata["_ply_raw"]["vertex"]["data"]  # trimesh itself would make the normals anew
     columns = {name: vertex[name].reshape(-1) for name in ("nx", "ny", "nz", "red", "green", "blue")}
