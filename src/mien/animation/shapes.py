@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.animation.measures import LEVELLED, MEASURE_INDEX, SEEN, model_measures
+from mien.animation.measures import LEVELLED, MEASURE_INDEX, MEASURES, SEEN, model_measures
 from mien.animation.motion import Motion
 from mien.animation.neutral import quiet_frames
 from mien.core.arkit import ARKIT_INDEX, ARKIT_NAMES
@@ -27,12 +27,15 @@ DEVIATION: Final = {
 displacement in the head model is small beside what faces do."""
 HIGHEST: Final = {
     "jawOpen": 1.15, "mouthSmile": 1.2, "mouthStretch": 1.5, "mouthUpperUp": 1.6, "mouthLowerDown": 2.5,
-    "mouthPucker": 1.8, "browInnerUp": 1.8, "browOuterUp": 1.8, "browDown": 1.3, "eyeWide": 1.5,
+    "mouthPucker": 1.8, "browInnerUp": 1.4, "browOuterUp": 1.4, "browDown": 1.2, "eyeWide": 1.5,
 }  # fmt: skip
 """What coefficients may reach beyond 1, their utmost on the average head."""
-NOISE: Final = {"chin": 0.05, "upper lip": 0.03}
+BROW_NOISE: Final = 0.05
+NOISE: Final = {"chin": 0.05, "upper lip": 0.03} | {
+    measure.name: BROW_NOISE for measure in MEASURES if measure.name.endswith("side")
+}
 """Deviation of measures, in distances of the eyes' outer corners: of a chin a tracker guesses most, a raised
-upper lip is also seen in its coefficients."""
+upper lip is also seen in its coefficients, and its landmarks of brows hardly follow their inner ends."""
 OTHER_NOISE: Final = 0.012
 """The same of all others."""
 NOTICE: Final = 0.03

@@ -131,7 +131,7 @@ class Translation:
         rest = np.where(LEVELLED, np.median(own, axis=0), 0.0)
         level = np.where(LEVELLED, np.median(model_measures().changes(sent), axis=0), 0.0)
         goal = level + gain * (own - rest)
-        noticed = np.diag(self.response.gain) + self.response.crosstalk.T
+        noticed = np.sqrt(WEIGHT)[:, None] * (np.diag(self.response.gain) + self.response.crosstalk.T)
         return shaped(sent, goal, kept=self.kept, noticed=noticed).astype(np.float32)
 
 
