@@ -27,6 +27,7 @@ from mien.animation.shapes import REACH, beyond_coefficients, shaped, shaped_mot
 from mien.animation.smoothing import smooth_motion
 from mien.animation.translate import Translation
 from mien.core.arkit import ARKIT_INDEX
+from mien.core.errors import InputError
 from mien.morphable.model import load_head_model
 from mien.tracking.observation import FaceObservation
 
@@ -192,6 +193,18 @@ def test_measures_are_kept_in_motion_files(suffix: str, tmp_path) -> None:  # ty
     bare = replace(motion, measures=None)
     bare.save(tmp_path / f"b{suffix}")
     assert Motion.load(tmp_path / f"b{suffix}").measures is None
+
+
+def test_broken_measures_of_a_motion_file_are_refused(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    motion = measured(smiling())
+    wrong = measures_in(motion).copy()
+    wrong[3, 2] = np.nan
+    for values in (wrong, wrong[:, :-1]):
+        replace(motion, measures=values).save(tmp_path / "m.npz")
+        with pytest.raises(InputError, match="measures of shape"):
+            Motion.load(tmp_path / "m.npz")
+    nowhere = replace(motion, found=np.zeros(COUNT, bool))
+    assert np.isfinite(shaped_motion(nowhere).coefficients).all()
 
 
 def test_what_is_sent_goes_as_far_as_the_driver() -> None:

@@ -135,7 +135,7 @@ def _motion(arrays: dict[str, NDArray[Any]], header: Mapping[str, Any], name: st
             found=arrays["found"].astype(bool),
             fps=fps,
             source=MotionSource(str(source.get("name", name)), str(source.get("sha256", ""))),
-            measures=_measures(arrays, header),
+            measures=_measures(arrays, header, name),
         )
     except (KeyError, ValueError, TypeError, ZeroDivisionError) as error:
         raise _bad(
@@ -156,11 +156,16 @@ def _as_rotations(array: NDArray[Any], name: str) -> NDArray[np.float32]:
     return R.astype(np.float32)
 
 
-def _measures(arrays: dict[str, NDArray[Any]], header: Mapping[str, Any]) -> NDArray[np.float32] | None:
+def _measures(
+    arrays: dict[str, NDArray[Any]], header: Mapping[str, Any], name: str
+) -> NDArray[np.float32] | None:
     """The measures [T, M], or None where there are none, or others than this version takes."""
     if "measures" not in arrays or header.get("measures") != list(MEASURE_INDEX):
         return None
-    return arrays["measures"].astype(np.float32)
+    measures, shape = arrays["measures"].astype(np.float32), (len(arrays["time_s"]), len(MEASURE_INDEX))
+    if measures.shape != shape or not np.isfinite(measures).all():
+        raise _bad(name, f"measures of shape {measures.shape}", f"{list(shape)} finite numbers")
+    return measures
 
 
 def _header(motion: Motion) -> dict[str, Any]:

@@ -84,7 +84,8 @@ def beyond_coefficients(motion: Motion) -> Array:
     seen = motion.measures.astype(np.float64) / SEEN
     beyond = seen - model.changes(motion.coefficients)
     rest = np.median(beyond[quiet_frames(motion)], axis=0)
-    rest[LEVELLED] = np.median(beyond[motion.found], axis=0)[LEVELLED]
+    found = motion.found if motion.found.any() else np.ones(len(motion), bool)
+    rest[LEVELLED] = np.median(beyond[found], axis=0)[LEVELLED]
     rest[_OPEN] = model.rest[_OPEN]
     low, high = FACING
     facing = np.clip((motion.R_camera_head[:, 2, 2].astype(np.float64) - low) / (high - low), 0.0, 1.0)
