@@ -221,12 +221,10 @@ def _highest(motion: Motion) -> Array:
 def _opened(driver: Array, motion: Motion, source: Array, options: Retargeting) -> Array:
     """The driver's coefficients [T, 52] with lids and jaw counted from the source's own."""
     awake_source = source[list(BLINKS)]
-    if options.own_lids or options.match_eyes:
-        driver = paired_lids(driver)
     if options.match_eyes:
         driver = matched_lids(driver, motion, awake_source)
     elif options.own_lids:
-        driver = own_lids(driver, awake_lids(motion), awake_source)
+        driver = own_lids(paired_lids(driver), awake_lids(motion), awake_source)
     if options.own_gaze and options.pose_mode == "relative" and options.use_pose:
         driver = own_gaze(driver, resting_gaze(motion), source)
     return matched_lips(driver, motion, float(source[JAW])) if options.match_lips else driver
