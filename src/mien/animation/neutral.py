@@ -19,7 +19,7 @@ QUIET_QUANTILE: Final = 0.25
 def quiet_frames(motion: Motion) -> NDArray[np.bool_]:
     """The frames [T] in which the face rests: found, not changing faster than usual, and of those the quarter
     with the least expression. Where the eyes look does not count. At least one frame."""
-    found = motion.found if motion.found.any() else np.ones(len(motion), bool)
+    found = found_frames(motion)
     face = np.delete(motion.coefficients.astype(np.float64), REGION_COLUMNS["gaze"], axis=1)
     before, after = np.roll(face, 1, axis=0), np.roll(face, -1, axis=0)
     before[0], after[-1] = face[0], face[-1]
@@ -42,12 +42,13 @@ def neutral_pose(motion: Motion, neutral: Neutral) -> tuple[Array, Array]:
     if neutral == "first" or (motion.R_camera_head == motion.R_camera_head[0]).all():
         R = motion.R_camera_head[0].astype(np.float64)
     else:
-        known = motion.R_camera_head[_found(motion)].astype(np.float64)
+        known = motion.R_camera_head[found_frames(motion)].astype(np.float64)
         mean = nearest_rotation(known.mean(0))
         R = mean @ rotation_exp(np.median(rotation_log(mean.T @ known), axis=0))
     places = motion.translation_head.astype(np.float64)
-    return R, places[0] if neutral == "first" else np.median(places[_found(motion)], axis=0)
+    return R, places[0] if neutral == "first" else np.median(places[found_frames(motion)], axis=0)
 
 
-def _found(motion: Motion) -> NDArray[np.bool_]:
+def found_frames(motion: Motion) -> NDArray[np.bool_]:
+    """The frames [T] in which a face was found; all of them if it was in none."""
     return motion.found if motion.found.any() else np.ones(len(motion), bool)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mien.animation.measures import LEVELLED, MEASURE_INDEX, MEASURES, SEEN, model_measures
 from mien.animation.motion import Motion
-from mien.animation.neutral import quiet_frames
+from mien.animation.neutral import found_frames, quiet_frames
 from mien.core.arkit import ARKIT_INDEX, ARKIT_NAMES
 
 Array = NDArray[np.float64]
@@ -84,8 +84,7 @@ def beyond_coefficients(motion: Motion) -> Array:
     seen = motion.measures.astype(np.float64) / SEEN
     beyond = seen - model.changes(motion.coefficients)
     rest = np.median(beyond[quiet_frames(motion)], axis=0)
-    found = motion.found if motion.found.any() else np.ones(len(motion), bool)
-    rest[LEVELLED] = np.median(beyond[found], axis=0)[LEVELLED]
+    rest[LEVELLED] = np.median(beyond[found_frames(motion)], axis=0)[LEVELLED]
     rest[_OPEN] = model.rest[_OPEN]
     low, high = FACING
     facing = np.clip((motion.R_camera_head[:, 2, 2].astype(np.float64) - low) / (high - low), 0.0, 1.0)
