@@ -28,19 +28,13 @@ from mien.morphable.glasses import (
     lifted,
     superellipse,
 )
-from mien.morphable.glassesnet import (
-    CLASSES,
-    KIND,
-    GlassesNet,
-    GlassesNetConfig,
-    read_glasses_net,
-    save_glasses_net,
-)
+from mien.morphable.glassesnet import CLASSES, KIND, read_glasses_net
 from mien.morphable.landmarks import landmark_model
 from mien.morphable.model import MorphableModel
+from mien.morphable.partsnet import PartsNet, PartsNetConfig, save_parts_net
 
 PHOTO = (300, 280)
-SMALL = GlassesNetConfig(widths=(8, 8, 8))
+SMALL = PartsNetConfig(widths=(8, 8, 8))
 
 
 @pytest.fixture(scope="module")
@@ -129,10 +123,10 @@ def test_the_strip_shows_what_the_photo_has_there(model: MorphableModel) -> None
 def test_a_network_is_the_same_once_read(tmp_path: Path) -> None:
     path = tmp_path / "finder.safetensors"
     torch.manual_seed(0)
-    network = GlassesNet(SMALL)
+    network = PartsNet(SMALL, CLASSES)
     network.train()(torch.rand(4, 3, *STRIP_PX))  # so that the norms know something
     network.fold()
-    save_glasses_net(path, network)
+    save_parts_net(path, network, KIND)
     strips = torch.rand(2, 3, *STRIP_PX)
     own, read = network(strips), read_glasses_net(path)(strips)
     assert own.parts.shape == (2, CLASSES, *STRIP_PX)
@@ -146,8 +140,8 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="does not say what network it holds"):
         read_glasses_net(path)
     torch.manual_seed(0)
-    broken = GlassesNet(SMALL).fold()
+    broken = PartsNet(SMALL, CLASSES).fold()
     broken.parts.weight.data[0] = torch.nan
-    save_glasses_net(path, broken)
+    save_parts_net(path, broken, KIND)
     with pytest.raises(CheckpointError, match="not finite"):
         read_glasses_net(path)

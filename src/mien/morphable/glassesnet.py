@@ -1,23 +1,14 @@
 """What a small network sees of glasses in a strip around the eyes: rims, arms, lenses, whether any are worn.
 
-An encoder and decoder with bridges between them (Ronneberger et al. 2015), trained by `mien train glasses` on
-procedural heads alone.
+Trained by `mien train glasses` on procedural heads alone.
 """
 
-from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
-
-import torch
-from jaxtyping import Float
-from torch import Tensor, nn
-from torch.nn import functional as F
+from typing import Final
 
 from mien.core.assets import asset_path, read_manifest
-from mien.core.checkpoint import read_safetensors, require_keys, write_safetensors
-from mien.core.errors import CheckpointError
-from mien.morphable.imageencoder import ConvNorm
+from mien.morphable.partsnet import PartsNet, read_parts_net
 
 KIND: Final = "glasses_finder"
 ASSET: Final = "glasses_finder.safetensors"
@@ -26,89 +17,12 @@ NOTHING, RIM, ARM, CLEAR, DARK = 0, 1, 2, 3, 4
 CLASSES: Final = 5
 
 
-@dataclass(frozen=True)
-class GlassesNetConfig:
-    """The network's size."""
-
-    widths: tuple[int, ...] = (20, 32, 48, 64)
-    """Channels of each level, of which the first has half the strip's pixels on each side; each further level
-    has half of the one before."""
-
-
-@dataclass(frozen=True, eq=False)
-class GlassesAnswer:
-    """What the network says of strips."""
-
-    parts: Float[Tensor, "n class rows columns"]
-    """Logits of the classes."""
-    worn: Float[Tensor, " n"]
-    """Logit of glasses being there."""
-
-
-class GlassesNet(nn.Module):
-    """Strips in [0, 1] to a `GlassesAnswer`."""
-
-    def __init__(self, config: GlassesNetConfig | None = None) -> None:
-        super().__init__()
-        self.config = config or GlassesNetConfig()
-        widths = self.config.widths
-        self.down, self.up = nn.ModuleList(), nn.ModuleList()
-        for inputs, width in zip((12, *widths), widths, strict=False):
-            self.down.append(_pair(inputs, width))
-        for width, below in zip(widths[-2::-1], widths[:0:-1], strict=True):
-            self.up.append(_pair(width + below, width))
-        self.parts = nn.Conv2d(widths[0], 4 * CLASSES, 1)
-        self.worn = nn.Sequential(nn.Linear(2 * widths[-1], 32), nn.ReLU(), nn.Linear(32, 1))
-
-    def forward(self, strips: Float[Tensor, "n 3 rows columns"]) -> GlassesAnswer:
-        x, kept = F.pixel_unshuffle(4 * strips - 2, 2), []
-        for level, pair in enumerate(self.down):
-            x = pair(F.max_pool2d(x, 2) if level else x)
-            kept.append(x)
-        worn = self.worn(torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1))[:, 0]
-        for pair, beside in zip(self.up, kept[-2::-1], strict=True):
-            wide = F.interpolate(x, size=beside.shape[-2:], mode="bilinear", align_corners=False)
-            x = pair(torch.cat([wide, beside], 1))
-        return GlassesAnswer(F.pixel_shuffle(self.parts(x), 2), worn)
-
-    def fold(self) -> "GlassesNet":
-        """In evaluation mode, norms taken into the convolutions, without gradients."""
-        self.eval().requires_grad_(False)
-        for module in self.modules():
-            if isinstance(module, ConvNorm):
-                module.fold()
-        return self
-
-
-def _pair(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(ConvNorm(inputs, outputs), nn.ReLU(), ConvNorm(outputs, outputs), nn.ReLU())
-
-
-def save_glasses_net(path: Path, network: GlassesNet, header: dict[str, object] | None = None) -> None:
-    """Write a folded network in half precision."""
-    tensors = {name: value.half() for name, value in network.state_dict().items()}
-    write_safetensors(path, tensors, {"kind": KIND, "network": asdict(network.config), **(header or {})})
-
-
-def read_glasses_net(path: Path) -> GlassesNet:
+def read_glasses_net(path: Path) -> PartsNet:
     """Read a network. Raises CheckpointError for a file that is none."""
-    file = read_safetensors(path, kind=KIND)
-    try:
-        found: dict[str, Any] = {k: tuple(v) for k, v in file.header["network"].items()}
-        network = GlassesNet(GlassesNetConfig(**found)).fold()
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(
-            f"{path} does not say what network it holds ({error}); make it again."
-        ) from error
-    shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    require_keys(file.tensors, shapes, source=str(path))
-    if not all(bool(torch.isfinite(t).all()) for t in file.tensors.values()):
-        raise CheckpointError(f"{path} holds numbers that are not finite; make it again.")
-    network.load_state_dict({name: value.float() for name, value in file.tensors.items()})
-    return network
+    return read_parts_net(path, KIND, CLASSES)
 
 
 @lru_cache(maxsize=1)
-def load_glasses_net() -> GlassesNet | None:
+def load_glasses_net() -> PartsNet | None:
     """The bundled network, or None if this mien comes without one."""
     return read_glasses_net(asset_path(ASSET)) if ASSET in read_manifest() else None

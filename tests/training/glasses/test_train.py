@@ -9,8 +9,10 @@ import torch
 from mien.core.errors import InputError
 from mien.morphable.eyecrop import STRIP_PX
 from mien.morphable.glasses import MM, eye_middles
-from mien.morphable.glassesnet import CLEAR, DARK, NOTHING, RIM, GlassesNetConfig, read_glasses_net
+from mien.morphable.glassesnet import CLEAR, DARK, NOTHING, RIM, read_glasses_net
 from mien.morphable.model import MorphableModel
+from mien.morphable.partsnet import PartsNetConfig
+from mien.training.beside import BesideConfig
 from mien.training.encoder.augment import AugmentConfig
 from mien.training.glasses.crops import BEYOND_PX, LENS, CropConfig, build_crops, draw_strips, read_crops
 from mien.training.glasses.crops import RIM as RIM_MASK
@@ -19,9 +21,9 @@ from mien.training.glasses.looks import draw_worn
 from mien.training.glasses.train import GlassesTraining, train_glasses
 
 CROPS = CropConfig(heads=3, views=1, worn=2, size_px=160, seed=5)
-STILL = StripAugment(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, AugmentConfig(*[0.0] * 11))
+STILL = StripAugment(BesideConfig(0.0, 0.0, 0.0, 0.0), 0.0, 0.0, AugmentConfig(*[0.0] * 11))
 QUICK = GlassesTraining(
-    heads=3, steps=12, batch=4, held_out=0.34, network=GlassesNetConfig(widths=(8, 8, 8)), half=False
+    heads=3, steps=12, batch=4, held_out=0.34, network=PartsNetConfig(widths=(8, 8, 8)), half=False
 )
 
 

@@ -29,7 +29,7 @@ def glasses(out: Path, data: Path | None, heads: int, steps: int, threads: int, 
     """Learn to see glasses in photos from procedural heads with and without them.
 
     The eyes of each head are rendered bare and with random glasses; a small network learns to tell rims, arms
-    and lenses. Interrupted rendering goes on where it was; training takes minutes and begins anew.
+    and lenses. It takes half an hour and goes on where it was interrupted.
     """
     from mien.training.glasses.crops import CropConfig, build_crops  # heavy imports wait
     from mien.training.glasses.train import GlassesTraining, train_glasses

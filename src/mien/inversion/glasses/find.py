@@ -15,9 +15,10 @@ from mien.inversion.glasses.shape import METAL, FittedFrame, Strip, fit_frame
 from mien.morphable.eyecrop import STRIP_PX, cut_strip, eye_crop, seen_points, strip_from_photo
 from mien.morphable.fit import FaceFit
 from mien.morphable.glasses import glasses_geometry
-from mien.morphable.glassesnet import ARM, CLEAR, DARK, RIM, GlassesNet, load_glasses_net
+from mien.morphable.glassesnet import ARM, CLEAR, DARK, RIM, load_glasses_net
 from mien.morphable.landmarks import landmark_model
 from mien.morphable.model import MorphableModel
+from mien.morphable.partsnet import PartsNet
 from mien.morphable.worn import WornGlasses
 
 WORN: Final = 0.9
@@ -58,7 +59,7 @@ class SeenGlasses:
 
 def find_glasses(
     rgb: UInt8[np.ndarray, "height width 3"], fit: FaceFit, model: MorphableModel,
-    network: GlassesNet | None = None,
+    network: PartsNet | None = None,
 ) -> WornGlasses | None:  # fmt: skip
     """The glasses of the fitted person in a photo; None if none are seen for certain.
 
@@ -73,7 +74,7 @@ def find_glasses(
 
 
 def look_for_glasses(
-    rgb: UInt8[np.ndarray, "height width 3"], fit: FaceFit, model: MorphableModel, network: GlassesNet
+    rgb: UInt8[np.ndarray, "height width 3"], fit: FaceFit, model: MorphableModel, network: PartsNet
 ) -> SeenGlasses:
     """Mean answer to the strip and its mirror image."""
     size = (rgb.shape[1], rgb.shape[0])

@@ -4,7 +4,6 @@ A file for each head that depends on the settings and its number only, written w
 interrupted build goes on where it was.
 """
 
-import json
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,18 +11,14 @@ from typing import Final
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file, save_file
 
-from mien.core.atomic import atomic_path
 from mien.core.camera import Camera
-from mien.core.errors import InputError
-from mien.core.parallel import in_processes, one_thread
-from mien.core.progress import progress
 from mien.morphable.eyecrop import cut_strip, eye_crop, seen_points
 from mien.morphable.glasses import PARTS, glasses_geometry
 from mien.morphable.landmarks import landmark_model
 from mien.morphable.model import load_head_model
 from mien.training.glasses.looks import draw_worn
+from mien.training.perhead import build_per_head, read_per_head
 from mien.training.procedural.draws import draw_expression
 from mien.training.procedural.glasses import painted
 from mien.training.procedural.person import draw_person
@@ -33,7 +28,6 @@ from mien.training.procedural.render.view import ProceduralView, render_view
 from mien.training.procedural.response import Response, draw_response
 from mien.training.procedural.shards import as_bytes
 
-CONFIG_FILE: Final = "config.json"
 BEYOND_PX: Final = 20
 """Pixels around the strip that are kept, so that a strip may be cut a little beside."""
 FINER: Final = 2
@@ -64,25 +58,14 @@ Strips = dict[str, np.ndarray]
 
 def build_crops(folder: Path, config: CropConfig, *, workers: int = 1) -> None:
     """Render the set into a folder. Raises InputError if it holds a set with other settings."""
-    folder.mkdir(parents=True, exist_ok=True)
-    settings, own = folder / CONFIG_FILE, asdict(config)
-    if settings.exists() and json.loads(settings.read_text()) | {"heads": 0} != own | {"heads": 0}:
-        raise InputError(
-            f"{folder} holds strips made with other settings; choose another folder or delete it."
-        )
-    settings.write_text(json.dumps(own, indent=1, sort_keys=True))
-    todo = [k for k in range(config.heads) if not _path(folder, k).exists()]
-    drawn = in_processes(partial(_one, folder, config), todo, workers=workers)
-    for _ in progress(drawn, desc="heads with glasses", total=len(todo)):
-        pass
+    build_per_head(
+        folder, asdict(config), partial(draw_strips, config), workers=workers, desc="heads with glasses"
+    )
 
 
 def read_crops(folder: Path, heads: int) -> list[Strips]:
     """The first heads of a set. Raises InputError if there are none."""
-    found = [_path(folder, k) for k in range(heads) if _path(folder, k).exists()]
-    if not found:
-        raise InputError(f"{folder} holds no strips of heads with glasses; make them first.")
-    return [load_file(path) for path in found]
+    return read_per_head(folder, heads, what="strips of heads with glasses")
 
 
 def draw_strips(config: CropConfig, index: int) -> Strips:
@@ -139,15 +122,3 @@ def _strip(scene: Scene, view: ProceduralView, masks: np.ndarray) -> dict[str, n
 
 def _flag(value: bool) -> np.ndarray:
     return np.array(value, np.uint8)
-
-
-def _path(folder: Path, index: int) -> Path:
-    return folder / f"{index:06d}.safetensors"
-
-
-def _one(folder: Path, config: CropConfig, index: int) -> int:
-    with one_thread():
-        strips = draw_strips(config, index)
-    with atomic_path(_path(folder, index)) as path:
-        save_file({name: np.ascontiguousarray(values) for name, values in strips.items()}, path)
-    return index

@@ -1,7 +1,6 @@
 """`mien train glasses`: strips, training, scores on heads that it has not seen, the file."""
 
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -13,17 +12,8 @@ from torch.nn import functional as F
 
 from mien.core.errors import InputError
 from mien.core.parallel import one_thread
-from mien.morphable.glassesnet import (
-    ARM,
-    ASSET,
-    CLEAR,
-    DARK,
-    RIM,
-    GlassesAnswer,
-    GlassesNet,
-    GlassesNetConfig,
-    save_glasses_net,
-)
+from mien.morphable.glassesnet import ARM, ASSET, CLASSES, CLEAR, DARK, KIND, RIM
+from mien.morphable.partsnet import PartsAnswer, PartsNet, PartsNetConfig, save_parts_net
 from mien.training.glasses.crops import read_crops
 from mien.training.glasses.examples import (
     StripAugment,
@@ -32,10 +22,10 @@ from mien.training.glasses.examples import (
     draw_strip_examples,
     joined,
 )
+from mien.training.partsfit import FitSchedule, answer_in, fit_parts, new_network, settings_of, some_of
+from mien.training.state import STATE_FILE
 
 CLASS_WEIGHTS: Final = (1.0, 3.0, 3.0, 1.0, 1.0)
-AVERAGE: Final = 0.998
-LOG_STEPS: Final = 100
 NAMES: Final = {"rim": RIM, "arm": ARM, "clear lens": CLEAR, "dark lens": DARK}
 
 
@@ -55,7 +45,7 @@ class GlassesTraining:
     half: bool = True
     """Convolutions in bfloat16."""
     seed: int = 0
-    network: GlassesNetConfig = field(default_factory=GlassesNetConfig)
+    network: PartsNetConfig = field(default_factory=PartsNetConfig)
     augment: StripAugment = field(default_factory=StripAugment)
 
 
@@ -85,70 +75,56 @@ def train_glasses(
     folder: Path, data_folder: Path, *, config: GlassesTraining | None = None, command: str = "",
     on_log: Callable[[dict[str, Any]], None] = lambda row: None,
 ) -> GlassesRun:  # fmt: skip
-    """Train on the strips in a folder and write `glasses_finder.safetensors`. Takes minutes; the same strips
-    and settings give the same file. Raises InputError if there are too few heads."""
+    """Train on the strips in a folder and write `glasses_finder.safetensors`. Takes minutes and goes on
+    where it was interrupted; the same strips and settings give the same file.
+
+    Raises InputError if there are too few heads, ResumeError if the folder keeps one of other settings.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     config = config or GlassesTraining()
     with one_thread():
         heads = read_crops(data_folder, config.heads)
         held = max(round(len(heads) * config.held_out), 1)
         if len(heads) <= held:
             raise InputError(f"{data_folder} holds {len(heads)} heads; training wants two or more.")
-        network = fit_network(joined(heads[:-held]), config, on_log)
+        network = fit_network(joined(heads[:-held]), config, on_log, folder)
         scores = score(network, joined(heads[-held:]), config)
     path = folder / ASSET
     training = {
         "command": command, "heads": len(heads), "steps": config.steps, "scores": asdict(scores),
     }  # fmt: skip
-    save_glasses_net(path, network, {"training": training})
+    save_parts_net(path, network, KIND, {"training": training})
+    (folder / STATE_FILE).unlink(missing_ok=True)
     return GlassesRun(path, path.stat().st_size, scores)
 
 
 def fit_network(
-    strips: StripSet, config: GlassesTraining, on_log: Callable[[dict[str, Any]], None]
-) -> GlassesNet:
-    """The running mean of the weights, folded."""
+    strips: StripSet, config: GlassesTraining, on_log: Callable[[dict[str, Any]], None],
+    kept: Path | None = None,
+) -> PartsNet:  # fmt: skip
+    """The running mean of the weights, folded. The training goes on from what a folder keeps of it."""
     random = torch.Generator().manual_seed(config.seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        network = GlassesNet(config.network)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = deepcopy(network).requires_grad_(False)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=config.lr, weight_decay=0.02)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.lr, total_steps=config.steps, pct_start=0.1)
+    network = new_network(config.network, CLASSES, config.seed)
     bare, worn = (torch.nonzero(strips.worn == flag)[:, 0] for flag in (0, 1))
     few = round(config.bare * config.batch)
-    total = 0.0
-    for step in range(1, config.steps + 1):
-        rows = torch.cat([_some(bare, few, random), _some(worn, config.batch - few, random)])
-        examples = draw_strip_examples(strips.of(rows), random, config.augment)
-        cost = cost_of(_answer(network, examples.image, config), examples, config)
-        optimiser.zero_grad(set_to_none=True)
-        cost.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        rate.step()
-        _average(average, network, min(AVERAGE, (1 + step) / (10 + step)))
-        total += float(cost.detach())
-        if step % LOG_STEPS == 0:
-            on_log({"step": step, "cost": round(total / LOG_STEPS, 4)})
-            total = 0.0
-    return average.fold()
+
+    def cost_of_step(network: PartsNet) -> Tensor:
+        rows = [some_of(bare, few, random), some_of(worn, config.batch - few, random)]
+        examples = draw_strip_examples(strips.of(torch.cat(rows)), random, config.augment)
+        return cost_of(answer_in(network, examples.image, half=config.half), examples, config)
+
+    schedule = FitSchedule(config.steps, config.lr, settings_of(config), kept)
+    return fit_parts(network, cost_of_step, random, schedule, on_log)
 
 
-def _answer(network: GlassesNet, image: Tensor, config: GlassesTraining) -> GlassesAnswer:
-    with torch.autocast("cpu", torch.bfloat16, enabled=config.half):
-        answer = network(image.contiguous(memory_format=torch.channels_last))
-    return GlassesAnswer(answer.parts.float(), answer.worn.float())
-
-
-def cost_of(answer: GlassesAnswer, examples: StripExamples, config: GlassesTraining) -> Tensor:
+def cost_of(answer: PartsAnswer, examples: StripExamples, config: GlassesTraining) -> Tensor:
     """Cross-entropy of pixels (of rims and arms it counts more) and of whether glasses are worn."""
     weight = examples.parts.new_tensor(CLASS_WEIGHTS)[:, None, None]
     pixels = -(weight * examples.parts * F.log_softmax(answer.parts, 1)).sum(1).mean()
     return pixels + config.worn_weight * F.binary_cross_entropy_with_logits(answer.worn, examples.worn)
 
 
-def score(network: GlassesNet, strips: StripSet, config: GlassesTraining) -> GlassesScores:
+def score(network: PartsNet, strips: StripSet, config: GlassesTraining) -> GlassesScores:
     """See `GlassesScores`; each strip is drawn three times."""
     random = torch.Generator().manual_seed(config.seed + 1)
     both, either = np.zeros(len(NAMES)), np.zeros(len(NAMES))
@@ -171,13 +147,3 @@ def score(network: GlassesNet, strips: StripSet, config: GlassesTraining) -> Gla
         iou, round(float(is_seen[is_worn].float().mean()), 4),
         round(float(is_seen[~is_worn].float().mean()), 4), len(is_worn),
     )  # fmt: skip
-
-
-def _some(rows: Tensor, count: int, random: torch.Generator) -> Tensor:
-    return rows[torch.randint(len(rows), (count,), generator=random)]
-
-
-def _average(average: GlassesNet, network: GlassesNet, keep: float) -> None:
-    own, new = average.state_dict(), network.state_dict()
-    names = [name for name, value in new.items() if value.is_floating_point()]
-    torch._foreach_lerp_([own[n] for n in names], [new[n] for n in names], 1 - keep)
