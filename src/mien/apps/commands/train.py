@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mien.apps.commands.train_covers import covers
 from mien.apps.commands.train_gan import gan
 from mien.apps.commands.train_glasses import glasses
 from mien.apps.commands.train_image import image_encoder
@@ -21,6 +22,7 @@ def command() -> None:
 
 command.add_command(gan)
 command.add_command(image_encoder)
+command.add_command(covers)
 command.add_command(glasses)
 command.add_command(parts)
 

@@ -1,0 +1,1 @@
+"""Learning to see what hides a face, from procedural heads with hands and things before them."""
