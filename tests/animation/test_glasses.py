@@ -20,17 +20,11 @@ from mien.animation.drive import (
     render_orbit,
     turned_camera,
 )
-from mien.animation.glasses import (
-    GlassesLayer,
-    draw_glasses,
-    hair_before,
-    over_layer,
-    over_render,
-    worn_photo,
-)
+from mien.animation.glasses import draw_glasses, hair_before
 from mien.animation.layer import Layer
 from mien.animation.plate import COVERED
 from mien.animation.solid import avatar_mesh
+from mien.animation.wornlayer import WornLayer, over_layer, over_render, worn_photo
 from mien.core.camera import Camera
 from mien.core.errors import CheckpointError
 from mien.core.geometry import axis_angle_to_matrix
@@ -192,7 +186,7 @@ def test_layers_and_renders_take_them_on_alike() -> None:
     alpha = torch.rand(6, 8, generator=random)
     rgb = torch.rand(6, 8, 3, generator=random) * alpha[..., None]
     cover = torch.rand(3, 4, generator=random)
-    glasses = GlassesLayer((2, 1, 6, 4), torch.rand(3, 4, 3, generator=random) * cover[..., None], cover,
+    glasses = WornLayer((2, 1, 6, 4), torch.rand(3, 4, 3, generator=random) * cover[..., None], cover,
                            torch.full((3, 4), 2.0))  # fmt: skip
     zero = torch.zeros(6, 8)
     out = RenderOutput(rgb, alpha, zero + 2.5, torch.zeros(6, 8, 3), zero, torch.zeros(6, 8, 0))

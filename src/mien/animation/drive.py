@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
+from mien.animation.cover import draw_cover, moved_cover
 from mien.animation.detail import (
     PhotoDetail,
     Places,
@@ -20,17 +21,10 @@ from mien.animation.detail import (
     places_of,
 )
 from mien.animation.fastlayer import fast_layer
-from mien.animation.glasses import (
-    GlassesLayer,
-    WornPhoto,
-    draw_glasses,
-    moved_glasses,
-    over_layer,
-    over_render,
-    worn_photo,
-)
+from mien.animation.glasses import draw_glasses, moved_glasses
 from mien.animation.layer import Layer
 from mien.animation.plate import shown_weight
+from mien.animation.wornlayer import WornLayer, WornPhoto, over_layer, over_render, worn_photo
 from mien.core.camera import Camera
 from mien.core.compiled import has_numba
 from mien.core.curves import smoothstep
@@ -53,6 +47,7 @@ from mien.morphable.beard import Beard, make_beard
 from mien.morphable.carry import Carrier, HeadMotion, make_carrier
 from mien.morphable.fit import FaceFit, orbit_camera
 from mien.morphable.model import MorphableModel, load_head_model, neck_weight
+from mien.morphable.worn import hidden_share
 
 BOX_MARGIN_PX: Final = 3
 STILL_WEIGHT: Final = (0.1, 0.32)
@@ -81,7 +76,7 @@ class Puppet:
 
     @cached_property
     def worn_photo(self) -> WornPhoto:
-        """The photo that shows the glasses, looked up in every frame."""
+        """The photo that shows what is worn, looked up in every frame."""
         return worn_photo(self.avatar)
 
 
@@ -128,8 +123,9 @@ def photo_detail(puppet: Puppet) -> PhotoDetail:
         antialias=True,
     )
     photo, alpha = avatar.photo.float() / 255, avatar.alpha.float() / 255
-    hidden = None if avatar.glasses is None else avatar.glasses.mask.float() / 255
-    return make_detail(photo, alpha, canvas.plate, canvas.camera, head, out, puppet.chin_y, hidden=hidden)
+    hidden = hidden_share(avatar.glasses, avatar.cover)
+    share = None if hidden is None else torch.from_numpy(hidden).float() / 255
+    return make_detail(photo, alpha, canvas.plate, canvas.camera, head, out, puppet.chin_y, hidden=share)
 
 
 def moves(rest: Float[Tensor, "point 3"], chin_y: float) -> Bool[Tensor, " point"]:
@@ -220,13 +216,25 @@ def moving_layer(
         layer = fast_layer(puppet.detail, out, camera, motion, (x0, y0), STILL_WEIGHT)
     else:
         layer = plain_layer(puppet, out, camera, motion, (x0, y0))
-    return over_layer(layer, glasses_of(puppet, head, camera, out))
+    return with_worn(puppet, layer, head, camera, out)
 
 
-def glasses_of(puppet: Puppet, head: PosedHead, camera: Camera, out: RenderOutput) -> GlassesLayer | None:
-    """The avatar's glasses before the head's render `out`; None if there are none to be seen."""
-    worn = puppet.avatar.glasses
-    return None if worn is None else draw_glasses(worn, head, camera, out, puppet.worn_photo)
+def worn_layers(puppet: Puppet, head: PosedHead, camera: Camera, out: RenderOutput) -> list[WornLayer]:
+    """Glasses and what is held before the face, as far as they are seen before the head's render `out`, from
+    back to front."""
+    glasses, cover = puppet.avatar.glasses, puppet.avatar.cover
+    layers = [
+        None if glasses is None else draw_glasses(glasses, head, camera, out, puppet.worn_photo),
+        None if cover is None else draw_cover(cover, head, camera, out, puppet.worn_photo),
+    ]
+    return [layer for layer in layers if layer is not None]
+
+
+def with_worn(puppet: Puppet, layer: Layer, head: PosedHead, camera: Camera, out: RenderOutput) -> Layer:
+    """A moving head's layer with glasses and what is held before it."""
+    for worn in worn_layers(puppet, head, camera, out):
+        layer = over_layer(layer, worn)
+    return layer
 
 
 def plain_layer(
@@ -250,6 +258,8 @@ def moving_box(puppet: Puppet, canvas: Canvas, head: PosedHead) -> tuple[int, in
         points.append(head.motion.apply(puppet.shell.vertices_head[puppet.moving_shell]))
     if puppet.avatar.glasses is not None:
         points.append(moved_glasses(puppet.avatar.glasses, head))
+    if puppet.avatar.cover is not None:
+        points.append(moved_cover(puppet.avatar.cover, head))
     uv = canvas.camera.project(torch.cat(points)).uv
     height, width = canvas.plate.shape[:2]
     px = uv * torch.tensor([width, height])
@@ -315,7 +325,9 @@ def render_bust(
     shown = out
     if puppet.detail is not None:
         shown = add_detail(puppet.detail, out, _places(puppet, out, camera, None), camera, None)
-    return over_render(shown, glasses_of(puppet, head, camera, out))
+    for worn in worn_layers(puppet, head, camera, out):
+        shown = over_render(shown, worn)
+    return shown
 
 
 def turned_camera(

@@ -15,7 +15,6 @@ from mien.animation.retarget import DrivenMotion
 from mien.core.parallel import ordered
 from mien.inversion.avatar import Avatar
 from mien.morphable.carry import HeadMotion
-from mien.morphable.worn import WornGlasses
 
 
 def driven_frames(
@@ -54,9 +53,11 @@ def pose_at(puppet: Puppet, driven: DrivenMotion, frame: int) -> tuple[Tensor, H
     return expression, head_motion(puppet, R, shift)
 
 
-def glasses_parts(worn: WornGlasses | None) -> list[Tensor]:
-    """All that is drawn of glasses, and what they hide."""
-    return [] if worn is None else [worn.vertices, worn.faces, worn.rgba, worn.mask]
+def worn_parts(avatar: Avatar) -> list[Tensor]:
+    """All that is drawn of glasses and of what is held before the face, and what they hide."""
+    glasses, cover = avatar.glasses, avatar.cover
+    parts = [] if glasses is None else [glasses.vertices, glasses.faces, glasses.rgba, glasses.mask]
+    return parts if cover is None else [*parts, cover.vertices, cover.faces, cover.uv, cover.mask]
 
 
 def job_key(avatar: Avatar, driven: DrivenMotion, canvas: Canvas) -> str:
@@ -69,7 +70,7 @@ def job_key(avatar: Avatar, driven: DrivenMotion, canvas: Canvas) -> str:
         avatar.photo, avatar.alpha, avatar.plate, canvas.plate,
         canvas.camera.T_world_camera, canvas.camera.intrinsics,
         driven.expression, driven.R_camera_head, driven.translation_offset, driven.time_s,
-        *glasses_parts(avatar.glasses),
+        *worn_parts(avatar),
     ]  # fmt: skip
     digest = hashlib.sha256(f"{__version__} {avatar.provenance.get('generator_sha256')}".encode())
     for part in parts:

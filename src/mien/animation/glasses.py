@@ -6,7 +6,6 @@ in the plane of the lenses, which turns with the head; from `CARD_DEG` on they a
 """
 
 import math
-from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -15,11 +14,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mien.animation.detail import turn_of
-from mien.animation.layer import Layer
+from mien.animation.wornlayer import WornLayer, WornPhoto
 from mien.core.camera import Camera
 from mien.core.curves import smoothstep
 from mien.generator.render import PosedHead, RenderOutput
-from mien.inversion.avatar import Avatar, frame_size
 from mien.inversion.evidence import region_camera
 from mien.morphable.pixels import first_hits
 from mien.morphable.raster import interpolate
@@ -35,35 +33,6 @@ CARD_DEG: Final = (3.0, 14.0)
 """Turns of the view from the photo's between which the photo's own pixels give way to triangles."""
 
 
-@dataclass(frozen=True, eq=False)
-class WornPhoto:
-    """The photo that shows the glasses."""
-
-    camera: Camera
-    """Of the photo, in the frame of the head at rest."""
-    rgb: Float[Tensor, "height width 3"]
-    """In [0, 1]."""
-
-
-def worn_photo(avatar: Avatar) -> WornPhoto:
-    """The avatar's own."""
-    height, width = frame_size(avatar)
-    return WornPhoto(avatar.fit.photo_camera(width, height), avatar.photo.float() / 255)
-
-
-@dataclass(frozen=True, eq=False)
-class GlassesLayer:
-    """What a part of a picture shows of glasses."""
-
-    box_px: tuple[int, int, int, int]
-    """x0, y0, x1, y1 of the part."""
-    rgb: Float[Tensor, "height width 3"]
-    """Premultiplied."""
-    alpha: Float[Tensor, "height width"]
-    depth: Float[Tensor, "height width"]
-    """Along the rays, EG3D units; 0 where there are none."""
-
-
 def moved_glasses(worn: WornGlasses, head: PosedHead) -> Float[Tensor, "vertex 3"]:
     """Vertices where the head has moved them."""
     return worn.vertices if head.motion is None else head.motion.apply(worn.vertices)
@@ -71,7 +40,7 @@ def moved_glasses(worn: WornGlasses, head: PosedHead) -> Float[Tensor, "vertex 3
 
 def draw_glasses(
     worn: WornGlasses, head: PosedHead, camera: Camera, out: RenderOutput, photo: WornPhoto | None = None
-) -> GlassesLayer | None:
+) -> WornLayer | None:
     """The glasses as `out`, the camera's render of the head without them, leaves them to be seen.
 
     Without the `photo` they are triangles from everywhere.
@@ -110,15 +79,15 @@ def draw_glasses(
     depth, behind = (small[k] / share.clamp(min=1e-6) for k in (4, 5))
     inner = _cropped(out, box)
     seen = 1 - hair_before(inner, depth, behind)
-    layer = GlassesLayer(
+    layer = WornLayer(
         box, small[:3].permute(1, 2, 0) * seen[..., None], share * seen, depth * (share * seen > 0)
     )
     return layer if photo is None or card == 0 else _with_card(layer, worn, head, part, photo, card)
 
 
 def _with_card(
-    layer: GlassesLayer, worn: WornGlasses, head: PosedHead, part: Camera, photo: WornPhoto, card: float
-) -> GlassesLayer:
+    layer: WornLayer, worn: WornGlasses, head: PosedHead, part: Camera, photo: WornPhoto, card: float
+) -> WornLayer:
     """Triangles and, by the share `card`, the photo's pixels that show glasses, in the lenses' plane."""
     rows, columns = layer.alpha.shape
     rays = part.rays(rows, columns)  # one a pixel: at the photo's pose that gives its own pixels
@@ -135,7 +104,7 @@ def _with_card(
     small = (found * (away > 0))[0]
     alpha = torch.lerp(layer.alpha, small[3], card)
     depth = torch.where(layer.depth > 0, layer.depth, away) * (alpha > 0)
-    return GlassesLayer(
+    return WornLayer(
         layer.box_px, torch.lerp(layer.rgb, small[:3].permute(1, 2, 0), card), alpha, depth
     )  # fmt: skip
 
@@ -151,34 +120,6 @@ def hair_before(
     known = torch.where(behind > 0, body, torch.zeros_like(body))
     own = (out.depth * (hair + known) - known * behind) / hair.clamp(min=LEAST_HAIR)
     return hair * ((hair > LEAST_HAIR) & (own < depth)).float()
-
-
-def over_layer(layer: Layer, glasses: GlassesLayer | None) -> Layer:
-    """A moving head's layer with its glasses before it; both of one picture."""
-    if glasses is None:
-        return layer
-    x0, y0, x1, y1 = glasses.box_px
-    rgb, cover = layer.rgb.copy(), layer.cover.copy()
-    rest = 1 - glasses.alpha.numpy()
-    rgb[y0:y1, x0:x1] = glasses.rgb.numpy() + rest[..., None] * rgb[y0:y1, x0:x1]
-    cover[y0:y1, x0:x1] = glasses.alpha.numpy() + rest * cover[y0:y1, x0:x1]
-    return Layer(layer.corner_px, rgb, cover)
-
-
-def over_render(out: RenderOutput, glasses: GlassesLayer | None) -> RenderOutput:
-    """A render with glasses before it."""
-    if glasses is None:
-        return out
-    x0, y0, x1, y1 = glasses.box_px
-    rgb, alpha, depth = out.rgb.clone(), out.alpha.clone(), out.depth.clone()
-    rest = 1 - glasses.alpha
-    rgb[y0:y1, x0:x1] = glasses.rgb + rest[..., None] * rgb[y0:y1, x0:x1]
-    mixed = glasses.alpha + rest * alpha[y0:y1, x0:x1]
-    behind = rest * alpha[y0:y1, x0:x1] * depth[y0:y1, x0:x1]
-    mean = (glasses.alpha * glasses.depth + behind) / mixed.clamp(min=1e-6)
-    depth[y0:y1, x0:x1] = torch.where(glasses.alpha > 0, mean, depth[y0:y1, x0:x1])
-    alpha[y0:y1, x0:x1] = mixed
-    return replace(out, rgb=rgb, alpha=alpha, depth=depth)
 
 
 def _cropped(out: RenderOutput, box: tuple[int, int, int, int]) -> RenderOutput:

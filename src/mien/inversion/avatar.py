@@ -17,7 +17,7 @@ from mien.inversion.invert import Inversion
 from mien.inversion.soundness import provenance_of, require_sound
 from mien.morphable.crop import CropRegion
 from mien.morphable.fit import FaceFit, orbit_camera
-from mien.morphable.worn import WornGlasses
+from mien.morphable.worn import FaceCover, WornGlasses
 
 KIND: Final = "avatar"
 VERTICES: Final = 5551
@@ -28,6 +28,8 @@ BEARD: Final = "beard"
 """Missing in the file of a head without a beard that stands off the skin."""
 GLASSES: Final = ("glasses_vertices", "glasses_faces", "glasses_rgba", "glasses_mask")
 """Missing in the file of a head that wears none."""
+COVER: Final = ("cover_vertices", "cover_faces", "cover_uv", "cover_mask")
+"""Missing in the file of a head that nothing is held before."""
 _FIXED: Final[dict[str, tuple[int | None, ...]]] = {
     "w": (None,),
     "residual": (OUTPUTS, SIZE, SIZE),
@@ -65,6 +67,8 @@ class Avatar:
     """Name and SHA-256 of the photo, options, versions, the generator's SHA-256."""
     glasses: WornGlasses | None = None
     """None if the person wears none."""
+    cover: FaceCover | None = None
+    """Hands and things before the face; None if there are none. The matte leaves them out."""
 
 
 def save_avatar(path: Path, avatar: Avatar) -> None:
@@ -91,6 +95,7 @@ def save_avatar(path: Path, avatar: Avatar) -> None:
         "response_values": avatar.response_values,
         "response_crosstalk": avatar.response_crosstalk,
         **_glasses_tensors(avatar.glasses),
+        **_cover_tensors(avatar.cover),
     }
     header = {"kind": KIND, "provenance": avatar.provenance, "residual_error": fit.residual}
     write_safetensors(path, tensors, header)
@@ -103,7 +108,7 @@ def load_avatar(path: Path) -> Avatar:
     t.setdefault("torso", torch.zeros(VERTICES, 3))  # a file without one shows the bare head model
     sizes = _FIXED | ({DENSITY: (HEIGHT_SIZE, HEIGHT_SIZE)} if DENSITY in t else {})
     sizes |= {BEARD: (VERTICES, 3)} if BEARD in t else {}
-    sizes |= _glasses_sizes(t)
+    sizes |= _sheet_sizes(t, GLASSES, 4) | _sheet_sizes(t, COVER, 2)
     require_sound(t, sizes, path)
     provenance = provenance_of(header, path)
     x, y, side = t["crop"].tolist()
@@ -116,7 +121,7 @@ def load_avatar(path: Path) -> Avatar:
     inversion = Inversion(t["w"], t["residual"].float(), t["hair_height"], t["expression"], t.get(DENSITY))
     pictures = (t["photo"], t["alpha"], t["plate"], t["background"])
     response = (t["response_values"], t["response_crosstalk"])
-    return Avatar(inversion, fit, *pictures, *response, provenance, _glasses_of(t, path))
+    return Avatar(inversion, fit, *pictures, *response, provenance, _glasses_of(t, path), _cover_of(t, path))
 
 
 def _glasses_tensors(worn: WornGlasses | None) -> dict[str, Tensor]:
@@ -127,22 +132,51 @@ def _glasses_tensors(worn: WornGlasses | None) -> dict[str, Tensor]:
     return dict(zip(GLASSES, parts, strict=True))
 
 
-def _glasses_sizes(t: dict[str, Tensor]) -> dict[str, tuple[int | None, ...]]:
-    if not any(name in t for name in GLASSES):
+def _cover_tensors(cover: FaceCover | None) -> dict[str, Tensor]:
+    """The same of what is held before the face."""
+    if cover is None:
         return {}
-    count = len(t[GLASSES[0]]) if GLASSES[0] in t else None
+    parts = (cover.vertices, cover.faces.float(), cover.uv, cover.mask.float() / 255)
+    return dict(zip(COVER, parts, strict=True))
+
+
+def _sheet_sizes(
+    t: dict[str, Tensor], names: tuple[str, str, str, str], values: int
+) -> dict[str, tuple[int | None, ...]]:
+    """Shapes of triangles with so many values at each corner, and of a mask."""
+    if not any(name in t for name in names):
+        return {}
+    count = len(t[names[0]]) if names[0] in t else None
     size = tuple(t["photo"].shape[:2]) if "photo" in t else (None, None)
-    return dict(zip(GLASSES, ((count, 3), (None, 3), (count, 4), size), strict=True))
+    return dict(zip(names, ((count, 3), (None, 3), (count, values), size), strict=True))
 
 
 def _glasses_of(t: dict[str, Tensor], path: Path) -> WornGlasses | None:
     if GLASSES[0] not in t:
         return None
     vertices, faces, rgba, mask = (t[name] for name in GLASSES)
+    return WornGlasses(
+        vertices, _triangles(faces, len(vertices), "glasses", path), rgba.clamp(0, 1), _share(mask)
+    )
+
+
+def _cover_of(t: dict[str, Tensor], path: Path) -> FaceCover | None:
+    if COVER[0] not in t:
+        return None
+    vertices, faces, uv, mask = (t[name] for name in COVER)
+    return FaceCover(vertices, _triangles(faces, len(vertices), "a cover", path), uv, _share(mask))
+
+
+def _triangles(faces: Tensor, count: int, what: str, path: Path) -> Tensor:
+    """Whole numbers of triangles whose corners are there."""
     number = faces.long()
-    if not bool(((number >= 0) & (number < len(vertices)) & (number == faces)).all()):
-        raise CheckpointError(f"{path} holds triangles of glasses without corners; invert the photo again.")
-    return WornGlasses(vertices, number, rgba.clamp(0, 1), (mask.clamp(0, 1) * 255 + 0.5).to(torch.uint8))
+    if not bool(((number >= 0) & (number < count) & (number == faces)).all()):
+        raise CheckpointError(f"{path} holds triangles of {what} without corners; invert the photo again.")
+    return number
+
+
+def _share(mask: Tensor) -> Tensor:
+    return (mask.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
 
 
 def frame_size(avatar: Avatar) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Edited renders against the truth: the same painted head rendered with the other expression."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -112,3 +113,22 @@ def test_painted_skin_has_nothing_in_front(known: Known) -> None:
     source = known(0.0, 0.0).source(expression())
     front = front_of(source, first_hits(source, source.vertices))
     assert float((front > 0.5).mean()) < 0.01
+
+
+def test_a_hand_of_the_skins_own_colour_stays_where_it_is(known: Known) -> None:
+    head = known(0.0, 0.0)
+    plain = head.source(expression())
+    x, y = np.meshgrid(np.arange(SIZE) + 0.5, np.arange(SIZE) + 0.5)
+    mouth, width = plain.landmarks_px[13], plain.face_width_px
+    hand = np.hypot(x - mouth[0] - 0.12 * width, y - mouth[1]) < 0.14 * width
+    stripes = (8 * np.sin(0.9 * x)).astype(int)[..., None]
+    picture = np.where(hand[..., None], np.clip(plain.rgb[60, SIZE // 2] + stripes, 0, 255), plain.rgb)
+    picture = picture.astype(np.uint8)
+    source = replace(head.source(expression(), picture), held=hand.astype(np.float32))
+    spoken = head.vertices(expression(jawOpen=0.8, mouthSmileLeft=0.8, mouthSmileRight=0.8))
+    kept, slid = (
+        np.abs(edited_render(layers_of(s), spoken).rgb - picture / 255.0)[hand].max(-1)
+        for s in (source, replace(source, held=None))
+    )
+    assert float(kept.max()) < 0.01
+    assert float((slid > 0.02).mean()) > 0.4

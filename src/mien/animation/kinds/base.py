@@ -43,13 +43,16 @@ from mien.generator.model import MIEN_BASE, Generator, load_generator
 from mien.generator.samples import PAPER
 from mien.inversion.avatar import Avatar, frame_size, load_avatar, save_avatar
 from mien.inversion.beardform import with_beard_form
+from mien.inversion.cover import cover_mask, make_cover, uncovered
 from mien.inversion.evidence import gather_evidence
 from mien.inversion.glasses.find import find_glasses
 from mien.inversion.invert import invert
 from mien.io.images import Photo
+from mien.morphable.facecrop import observed_points
 from mien.morphable.fit import fit_face
 from mien.morphable.model import load_head_model
 from mien.morphable.torso_fit import fit_torso
+from mien.morphable.worn import hidden_share
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,19 +153,23 @@ class BaseKind:
         rgb, alpha = ready.rgb, ready.alpha
         model, generator = load_head_model(), load_generator(options.model)
         fit = fit_face(ready.face, (rgb.shape[1], rgb.shape[0]), model=model, rgb=rgb)
+        points = observed_points(ready.face)
+        mask = cover_mask(rgb, points, model)
+        seen, alpha = (rgb, alpha) if mask is None else uncovered(rgb, alpha, mask)
         fit = fit_torso(fit, alpha, model)
         glasses = find_glasses(rgb, fit, model)
-        hidden = None if glasses is None else glasses.mask.numpy()
-        evidence = gather_evidence(rgb, alpha, fit, model, hidden)
+        cover = None if mask is None else make_cover(mask, points, fit, model)
+        hidden = hidden_share(glasses, cover)
+        evidence = gather_evidence(seen, alpha, fit, model, hidden)
         fit = with_beard_form(fit, evidence, model)
         if fit.beard is not None:
-            evidence = gather_evidence(rgb, alpha, fit, model, hidden)
+            evidence = gather_evidence(seen, alpha, fit, model, hidden)
         inversion = invert(
             evidence, fit, generator, model, config=options.inversion,
             report=lambda stage, share: report(stage, 0.05 + 0.5 * share),
         )  # fmt: skip
         report("background", 0.6)
-        plate, background = make_plates(rgb, alpha, fit, inversion, generator, model)
+        plate, background = make_plates(seen, alpha, fit, inversion, generator, model)
         pictures = [torch.from_numpy(np.array(p)) for p in (rgb, plate, background)]
         identity = ExpressionResponse.identity()
         avatar = Avatar(
@@ -176,6 +183,7 @@ class BaseKind:
             response_crosstalk=torch.from_numpy(identity.crosstalk),
             provenance=provenance(ready, options, generator_sha256=_sha256(options.model)),
             glasses=glasses,
+            cover=cover,
         )
         report("calibrating", 0.7)
         response = measure_response(make_puppet(avatar, generator, model), probes=options.probes)
@@ -227,6 +235,7 @@ class BaseKind:
             "aligned crop": described_crop(fit.crop),
             "fit residual": f"{100 * fit.residual:.2f} % of the face's size",
             "glasses": "none" if avatar.glasses is None else "worn",
+            "before the face": "nothing" if avatar.cover is None else "something held",
             "strongest expressions": strongest(fit.expression),
             "latent": f"|w| = {float(avatar.inversion.w.norm()):.2f}, {len(avatar.inversion.w)} dimensions",
         }

@@ -12,8 +12,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from mien.animation.detail import add_detail, outline_share, places_of
-from mien.animation.drive import STILL_WEIGHT, Canvas, Puppet, glasses_of, moving_box, to_uint8
-from mien.animation.glasses import over_layer
+from mien.animation.drive import STILL_WEIGHT, Canvas, Puppet, moving_box, to_uint8, with_worn
 from mien.animation.layer import Layer
 from mien.animation.paper.edited import FaceView
 from mien.animation.paper.masks import reproject_mask
@@ -65,7 +64,7 @@ def compose_frame(
     rgb = torch.lerp(around.rgb, face.rgb, t)
     alpha = torch.lerp(around.alpha, face.alpha, t[..., 0])[..., None]
     layer = Layer((x0, y0), (rgb * share).numpy(), (alpha * share)[..., 0].numpy())
-    layer = over_layer(layer, glasses_of(puppet, head, camera, out))
+    layer = with_worn(puppet, layer, head, camera, out)
     part = image[y0:y1, x0:x1]
     image[y0:y1, x0:x1] = torch.from_numpy(layer.rgb) + (1 - torch.from_numpy(layer.cover)[..., None]) * part
     return to_uint8(image)

@@ -1,9 +1,10 @@
 """What lies in front of the face in a photo and must not slide with its skin: hair, glasses, things held.
 
-Hair comes from the photo's evidence (colours learnt outside of the face). Within the face, what is quite
-unlike the skin around it, and no feature of the face, lies in front: frames of glasses, a strand, a
-microphone. Below the nose that counts only if the other side of the face does not look so too, or a beard
-would stay behind when its chin moves. A hand of the skin's own colour is not told from the face.
+Hair comes from the photo's evidence (colours learnt outside of the face). Hands, of the skin's own colour,
+and large things are found by a network (`mien.inversion.cover`). Of the rest, what is quite unlike the skin
+around it within the face, and no feature of it, lies in front: frames of glasses, a strand. Below the nose
+that counts only if the other side of the face does not look so too, or a beard would stay behind when its
+chin moves.
 """
 
 from dataclasses import dataclass
@@ -74,7 +75,8 @@ def front_of(
     size = 2 * round(radius) + 1
     grown = cv2.dilate(thing.astype(np.float32), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
     soft = cv2.GaussianBlur(grown, (0, 0), max(radius / 2, 0.5))
-    return np.maximum(soft, np.clip(hair * 1.5 - 0.25, 0, 1)).astype(np.float32)
+    front = np.maximum(soft, np.clip(hair * 1.5 - 0.25, 0, 1)).astype(np.float32)
+    return front if source.held is None else np.maximum(front, source.held)
 
 
 def features_of(points: np.ndarray, shape: tuple[int, int], width_px: float) -> Bool[np.ndarray, "h w"]:

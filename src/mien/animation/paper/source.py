@@ -11,12 +11,14 @@ from torch import Tensor
 from mien.core.camera import Camera
 from mien.core.errors import NoFaceError
 from mien.inversion.avatar import Avatar
+from mien.inversion.cover import cover_mask, uncovered
 from mien.inversion.eg3d.avatar import Eg3dAvatar, Placement
 from mien.inversion.evidence import gather_evidence, region_camera
+from mien.morphable.facecrop import observed_points
 from mien.morphable.fit import FaceFit
 from mien.morphable.landmarks import FACE_OVAL
 from mien.morphable.model import MorphableModel
-from mien.tracking.faces import find_faces
+from mien.tracking.faces import FaceObservation, find_faces
 
 MARGIN = (0.3, 0.3, 0.3, 0.45)
 """What is looked at beyond the landmarks to the left, above, to the right and below, as a share of the face's
@@ -42,6 +44,8 @@ class PaperSource:
     model: MorphableModel
     box_px: tuple[int, int, int, int]
     """x0, y0, x1, y1 of the part in the working picture."""
+    held: Float32[np.ndarray, "height width"] | None = None
+    """Share of each pixel that hands or things before the face take; None if there are none."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -75,16 +79,20 @@ def make_source(
     model: MorphableModel,
 ) -> PaperSource:  # fmt: skip
     """The part of a working picture around the fitted face."""
-    seen = _landmarks_seen(rgb, fit)
-    fit = fit if seen is None else replace(fit, landmarks_px=seen)
+    seen = _face_seen(rgb, fit)
+    mask = None
+    if seen is not None:
+        fit = replace(fit, landmarks_px=torch.from_numpy(np.array(seen.landmarks_px, np.float32)))
+        mask = cover_mask(rgb, observed_points(seen), model)
     box = face_box(fit.landmarks_px.numpy(), rgb.shape)
     x0, y0, x1, y1 = box
     size = (rgb.shape[1], rgb.shape[0])
     return PaperSource(
         rgb=np.ascontiguousarray(rgb[y0:y1, x0:x1]), alpha=np.ascontiguousarray(alpha[y0:y1, x0:x1]),
-        hair=np.ascontiguousarray(_hair(rgb, alpha, fit, model)[y0:y1, x0:x1]),
+        hair=np.ascontiguousarray(_hair(rgb, alpha, fit, model, mask)[y0:y1, x0:x1]),
         landmarks_px=fit.landmarks_px.numpy() - np.array([x0, y0], np.float32),
         camera=region_camera(fit.photo_camera(*size), size, box), fit=fit, model=model, box_px=box,
+        held=None if mask is None else np.ascontiguousarray(mask[y0:y1, x0:x1].astype(np.float32) / 255),
     )  # fmt: skip
 
 
@@ -100,9 +108,10 @@ def face_box(points_px: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int, i
 
 
 def _hair(
-    rgb: np.ndarray, alpha: np.ndarray, fit: FaceFit, model: MorphableModel
+    rgb: np.ndarray, alpha: np.ndarray, fit: FaceFit, model: MorphableModel, mask: np.ndarray | None
 ) -> Float32[np.ndarray, "height width"]:
-    evidence = gather_evidence(rgb, alpha, fit, model)
+    seen, matte = (rgb, alpha) if mask is None else uncovered(rgb, alpha, mask)
+    evidence = gather_evidence(seen, matte, fit, model, mask)
     x0, y0, x1, y1 = evidence.box_px
     out = np.zeros(alpha.shape, np.float32)
     out[y0:y1, x0:x1] = evidence.hair.view(*evidence.shape).numpy()
@@ -120,12 +129,12 @@ def _fit_of(place: Placement, size: tuple[int, int], model: MorphableModel) -> F
     return replace(fit, landmarks_px=(uv * torch.tensor([float(width), float(height)])).float())
 
 
-def _landmarks_seen(rgb: np.ndarray, fit: FaceFit) -> Float[Tensor, "478 2"] | None:
-    """The tracker's points of the fitted face; None if it does not see it."""
+def _face_seen(rgb: np.ndarray, fit: FaceFit) -> FaceObservation | None:
+    """The fitted face as the tracker sees it; None if it does not."""
     try:
         faces = find_faces(rgb)
     except NoFaceError:
         return None
     centre, limit = fit.landmarks_px.mean(0).numpy(), NEAREST_SHARE * fit.crop.side_px
     near = [f for f in faces if np.linalg.norm(f.landmarks_px.mean(0) - centre) < limit]
-    return torch.from_numpy(np.array(near[0].landmarks_px, np.float32)) if near else None
+    return near[0] if near else None

@@ -1,0 +1,69 @@
+"""A part of a picture that shows what is worn or held before a head, and how it is laid over the head."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mien.animation.layer import Layer
+from mien.core.camera import Camera
+from mien.generator.render import RenderOutput
+from mien.inversion.avatar import Avatar, frame_size
+
+
+@dataclass(frozen=True, eq=False)
+class WornPhoto:
+    """The photo that shows what is worn."""
+
+    camera: Camera
+    """Of the photo, in the frame of the head at rest."""
+    rgb: Float[Tensor, "height width 3"]
+    """In [0, 1]."""
+
+
+def worn_photo(avatar: Avatar) -> WornPhoto:
+    """The avatar's own."""
+    height, width = frame_size(avatar)
+    return WornPhoto(avatar.fit.photo_camera(width, height), avatar.photo.float() / 255)
+
+
+@dataclass(frozen=True, eq=False)
+class WornLayer:
+    """What a part of a picture shows of glasses, or of what is held before the face."""
+
+    box_px: tuple[int, int, int, int]
+    """x0, y0, x1, y1 of the part."""
+    rgb: Float[Tensor, "height width 3"]
+    """Premultiplied."""
+    alpha: Float[Tensor, "height width"]
+    depth: Float[Tensor, "height width"]
+    """Along the rays, EG3D units; 0 where there are none."""
+
+
+def over_layer(layer: Layer, worn: WornLayer | None) -> Layer:
+    """A moving head's layer with what is worn before it; both of one picture."""
+    if worn is None:
+        return layer
+    x0, y0, x1, y1 = worn.box_px
+    rgb, cover = layer.rgb.copy(), layer.cover.copy()
+    rest = 1 - worn.alpha.numpy()
+    rgb[y0:y1, x0:x1] = worn.rgb.numpy() + rest[..., None] * rgb[y0:y1, x0:x1]
+    cover[y0:y1, x0:x1] = worn.alpha.numpy() + rest * cover[y0:y1, x0:x1]
+    return Layer(layer.corner_px, rgb, cover)
+
+
+def over_render(out: RenderOutput, worn: WornLayer | None) -> RenderOutput:
+    """A render with what is worn before it."""
+    if worn is None:
+        return out
+    x0, y0, x1, y1 = worn.box_px
+    rgb, alpha, depth = out.rgb.clone(), out.alpha.clone(), out.depth.clone()
+    rest = 1 - worn.alpha
+    rgb[y0:y1, x0:x1] = worn.rgb + rest[..., None] * rgb[y0:y1, x0:x1]
+    mixed = worn.alpha + rest * alpha[y0:y1, x0:x1]
+    behind = rest * alpha[y0:y1, x0:x1] * depth[y0:y1, x0:x1]
+    mean = (worn.alpha * worn.depth + behind) / mixed.clamp(min=1e-6)
+    depth[y0:y1, x0:x1] = torch.where(worn.alpha > 0, mean, depth[y0:y1, x0:x1])
+    alpha[y0:y1, x0:x1] = mixed
+    return replace(out, rgb=rgb, alpha=alpha, depth=depth)
