@@ -20,12 +20,14 @@ from mien.morphable.partsnet import PartsNet
 from mien.morphable.raster import RayScene
 from mien.morphable.worn import FaceCover
 
-HELD: Final = 0.5
+HELD: Final = 0.8
 """Least probability of anything being there."""
 LEAST_SHARE: Final = 0.012
 """Share of the face that one thing must hide at least."""
-SURE: Final = 0.8
+SURE: Final = 0.73
 """Least probability of its pixels over the face, on average."""
+SURE_ALL: Final = 0.75
+"""The same of all its pixels. How many hands and how many bare faces pass both: docs/covers.md."""
 EDGE: Final = 0.012
 """Width of the soft edge of what was found, in sides of the square: a guided filter's radius."""
 FADE: Final = 0.06
@@ -92,7 +94,9 @@ def sure_things(seen: SeenCover, points: Float[Tensor, "478 3"]) -> Bool[np.ndar
     count, labels = cv2.connectedComponents((seen.probability > 0.5).astype(np.uint8))
     over = np.bincount(labels[inside], minlength=count)
     weight = np.bincount(labels[inside], seen.probability[inside], minlength=count)
-    kept = (over > LEAST_SHARE * inside.sum()) & (weight > SURE * over)
+    area = np.bincount(labels.ravel(), minlength=count)
+    total = np.bincount(labels.ravel(), seen.probability.ravel(), minlength=count)
+    kept = (over > LEAST_SHARE * inside.sum()) & (weight > SURE * over) & (total > SURE_ALL * area)
     kept[0] = False
     if not kept.any():
         return None
