@@ -64,8 +64,8 @@ def cube(rig: dict[str, Any], bone: str, end: str) -> str:
 
 
 def base_mesh(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Vertices in metres (x to the person's left, y up, z to the front), triangles of the body, and the middles
-    of the cubes that mark joints, by name."""
+    """Vertices in metres (x to the person's left, y up, z to the front), triangles of the body, and the
+    middles of the cubes that mark joints, by name."""
     vertices: list[list[float]] = []
     faces: list[list[int]] = []
     cubes: dict[str, list[int]] = {}
