@@ -73,8 +73,8 @@ def fit_parts(
         network.load_state_dict(state.with_prefix("network."))
         average.load_state_dict(state.with_prefix("average."))
         rate.last_epoch = state.step
-        for group, lr in zip(optimiser.param_groups, rate.get_lr(), strict=True):
-            group["lr"] = lr  # with it come the betas
+        lr, *betas = state.tensors["rate"].tolist()
+        optimiser.param_groups[0].update(lr=lr, betas=tuple(betas))
         load_moments(optimiser, state.with_prefix("optimiser."))
         random.set_state(state.tensors["random"])
         total, first = float(state.tensors["total"]), state.step + 1
@@ -94,7 +94,10 @@ def fit_parts(
             parts = {"network.": network.state_dict(), "average.": average.state_dict()}
             tensors = {prefix + n: t for prefix, part in parts.items() for n, t in part.items()}
             tensors |= moments_of(optimiser, "optimiser.")
-            tensors |= {"random": random.get_state(), "total": torch.tensor(total, dtype=torch.float64)}
+            group = optimiser.param_groups[0]
+            numbers = {"rate": [group["lr"], *group["betas"]], "total": total}
+            tensors |= {n: torch.tensor(v, dtype=torch.float64) for n, v in numbers.items()}
+            tensors |= {"random": random.get_state()}
             write_state(folder, TrainingState(tensors, step, 0.0, schedule.settings))
             kept_at = perf_counter()
     return average.fold()
