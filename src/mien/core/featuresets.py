@@ -2,19 +2,25 @@
 
 import numpy as np
 from jaxtyping import Float
-from scipy import linalg
 
 
 def frechet_distance(a: Float[np.ndarray, "n feature"], b: Float[np.ndarray, "m feature"]) -> float:
     """Between normal distributions fitted to two sets of features (FID, Heusel et al. 2017, eq. 6).
 
     |ma - mb|^2 + tr(Sa + Sb - 2 sqrt(Sa Sb)), covariances over n - 1; squared units of the features, 0 to
-    infinity. Biased upwards for small sets: compare only sets of the same size.
+    infinity. Biased upwards for small sets: compare only sets of the same size. With Sa = A'A and Sb = B'B
+    the trace of sqrt(Sa Sb) is the sum of the singular values of AB', also with fewer vectors than features.
     """
     gap = a.mean(0) - b.mean(0)
-    cov_a, cov_b = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
-    root = linalg.sqrtm(cov_a @ cov_b)
-    return float(gap @ gap + np.trace(cov_a + cov_b - 2 * np.real(root)))
+    root_a, root_b = (_covariance_root(x) for x in (a, b))
+    both = np.linalg.svd(root_a @ root_b.T, compute_uv=False).sum()
+    return float(gap @ gap + np.square(root_a).sum() + np.square(root_b).sum() - 2 * both)
+
+
+def _covariance_root(x: Float[np.ndarray, "n feature"]) -> Float[np.ndarray, "k feature"]:
+    """R with R'R the covariance over n - 1."""
+    centred = (x - x.mean(0)) / np.sqrt(len(x) - 1)
+    return np.asarray(np.linalg.qr(centred, mode="r") if len(x) > x.shape[1] else centred)
 
 
 def kernel_distance(a: Float[np.ndarray, "n feature"], b: Float[np.ndarray, "m feature"]) -> float:
