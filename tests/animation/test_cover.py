@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mien.animation.cover import draw_cover, moved_cover
+from mien.animation.cover import draw_cover
 from mien.animation.drive import (
     Puppet,
     head_motion,
@@ -22,7 +22,7 @@ from mien.animation.layer import Layer
 from mien.animation.motion import MotionSource
 from mien.animation.retarget import DrivenMotion
 from mien.animation.solid import avatar_mesh
-from mien.animation.wornlayer import worn_photo
+from mien.animation.wornlayer import moved, worn_photo
 from mien.core.arkit import ARKIT_INDEX
 from mien.core.errors import CheckpointError
 from mien.core.geometry import axis_angle_to_matrix
@@ -74,7 +74,13 @@ def test_at_the_photos_pose_the_sheet_shows_the_photos_own_pixels(held: Puppet) 
     avatar, fit = held.avatar, held.avatar.fit
     head = pose_head(held.model, fit.identity, fit.expression, held.carrier)
     canvas = photo_canvas(avatar)
-    layer = draw_cover(cover_of(held), head, canvas.camera, nothing(*avatar.alpha.shape), worn_photo(avatar))
+    layer = draw_cover(
+        cover_of(held),
+        head,
+        canvas.camera,
+        nothing(*avatar.alpha.shape),
+        worn_photo(avatar, cover_of(held).mask),
+    )
     assert layer is not None
     x0, y0, x1, y1 = layer.box_px
     share = torch.zeros_like(avatar.alpha, dtype=torch.float32)
@@ -132,11 +138,15 @@ def test_what_is_far_before_it_hides_it(held: Puppet) -> None:
     head = pose_head(held.model, fit.identity, fit.expression, held.carrier)
     empty = nothing(*held.avatar.alpha.shape)
     wall = replace(empty, alpha=torch.ones_like(empty.alpha), depth=torch.full_like(empty.depth, 1.0))
-    layer = draw_cover(cover_of(held), head, canvas.camera, wall, worn_photo(held.avatar))
+    layer = draw_cover(
+        cover_of(held), head, canvas.camera, wall, worn_photo(held.avatar, cover_of(held).mask)
+    )
     assert layer is not None
     assert float(layer.alpha.max()) == 0
     beside = replace(cover_of(held), vertices=cover_of(held).vertices + torch.tensor([40.0, 0.0, 0.0]))
-    assert draw_cover(beside, head, canvas.camera, empty, worn_photo(held.avatar)) is None
+    assert (
+        draw_cover(beside, head, canvas.camera, empty, worn_photo(held.avatar, cover_of(held).mask)) is None
+    )
 
 
 def test_both_ways_of_drawing_agree(held: Puppet, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +154,13 @@ def test_both_ways_of_drawing_agree(held: Puppet, monkeypatch: pytest.MonkeyPatc
     turn = axis_angle_to_matrix(torch.tensor([0.1, -0.4, 0.0]))
     motion = head_motion(held, turn @ fit.R_camera_head, torch.zeros(3))
     head = pose_head(held.model, fit.identity, fit.expression, held.carrier, motion)
-    args = (cover_of(held), head, canvas.camera, nothing(*held.avatar.alpha.shape), worn_photo(held.avatar))
+    args = (
+        cover_of(held),
+        head,
+        canvas.camera,
+        nothing(*held.avatar.alpha.shape),
+        worn_photo(held.avatar, cover_of(held).mask),
+    )
     fast = draw_cover(*args)
     monkeypatch.setattr(pixels, "has_numba", lambda: False)
     plain = draw_cover(*args)
@@ -162,7 +178,7 @@ def test_the_chest_end_of_it_stays(held: Puppet) -> None:
         held.model, fit.identity, fit.expression, held.carrier,
         head_motion(held, turn @ fit.R_camera_head, torch.zeros(3)),
     )  # fmt: skip
-    torch.testing.assert_close(moved_cover(low, head), low.vertices, atol=1e-5, rtol=0)
+    torch.testing.assert_close(moved(low, head), low.vertices, atol=1e-5, rtol=0)
 
 
 def test_it_is_kept_in_the_avatars_file(held: Puppet, tmp_path: Path) -> None:

@@ -206,12 +206,12 @@ def test_at_the_photos_pose_they_are_the_photos_own_pixels(dressed: Puppet) -> N
     assert worn is not None
     head = pose_head(dressed.model, avatar.fit.identity, avatar.fit.expression, dressed.carrier)
     blue = replace(worn, rgba=torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(len(worn.vertices), 4).contiguous())
-    out, photo = nothing(height, width), worn_photo(avatar)
+    out, photo = nothing(height, width), worn_photo(avatar, worn.mask)
     layer = draw_glasses(blue, head, canvas.camera, out, photo)
     assert layer is not None
     x0, y0, x1, y1 = layer.box_px
     solid = worn.mask[y0:y1, x0:x1] == 255
-    own = photo.rgb[y0:y1, x0:x1][solid]
+    own = photo.rgba[0, :3].permute(1, 2, 0)[y0:y1, x0:x1][solid]
     assert float((layer.rgb[solid] - own).abs().mean()) < 0.01
     aside = turned_camera(avatar.fit, canvas, 0.9)
     turned = draw_glasses(blue, head, aside, out, photo)

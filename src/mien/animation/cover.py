@@ -9,11 +9,9 @@ from typing import Final
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
 from torch.nn import functional as F
 
-from mien.animation.wornlayer import WornLayer, WornPhoto
+from mien.animation.wornlayer import WornLayer, WornPhoto, box_of, moved
 from mien.core.camera import Camera
 from mien.core.curves import smoothstep
 from mien.generator.render import PosedHead, RenderOutput
@@ -25,12 +23,6 @@ from mien.morphable.worn import FaceCover
 SUNK: Final = (0.05, 0.08)
 """Distances behind what the head shows between which a sheet vanishes, EG3D units: a face that moves may
 bulge through the sheet."""
-MARGIN_PX: Final = 2
-
-
-def moved_cover(cover: FaceCover, head: PosedHead) -> Float[Tensor, "vertex 3"]:
-    """The sheet's vertices where the head has moved them."""
-    return cover.vertices if head.motion is None else head.motion.apply(cover.vertices)
 
 
 def draw_cover(
@@ -38,24 +30,20 @@ def draw_cover(
 ) -> WornLayer | None:
     """The sheet before `out`, the camera's render of the head; None if it is out of the picture."""
     height, width = out.alpha.shape
-    vertices = moved_cover(cover, head)
-    px = camera.project(vertices).uv * torch.tensor([width, height])
-    low, high = px.amin(0) - MARGIN_PX, px.amax(0) + MARGIN_PX
-    x0, y0 = max(int(low[0]), 0), max(int(low[1]), 0)
-    x1, y1 = min(int(high[0]) + 1, width), min(int(high[1]) + 1, height)
-    if x1 <= x0 or y1 <= y0:
+    vertices = moved(cover, head)
+    box = box_of(camera, vertices, (height, width))
+    if box is None:
         return None
-    part = region_camera(camera, (width, height), (x0, y0, x1, y1))
+    x0, y0, x1, y1 = box
+    part = region_camera(camera, (width, height), box)
     rows, columns = y1 - y0, x1 - x0
     hits = first_hits(vertices, cover.faces, part, rows, columns, torch.arange(rows * columns))
     hit = torch.from_numpy(hits.hit).view(rows, columns)
     uv = torch.from_numpy(interpolate(cover.uv.numpy(), cover.faces.numpy(), hits).astype(np.float32))
     depth = torch.where(hit, torch.from_numpy(hits.depth).view(rows, columns), torch.zeros(rows, columns))
-    mask = cover.mask.float()[..., None] / 255
-    image = torch.cat([photo.rgb * mask, mask], -1).permute(2, 0, 1)[None]
     at = (uv.view(1, rows, columns, 2) * 2 - 1).clamp(-2, 2)
-    rgba = F.grid_sample(image, at, align_corners=False, padding_mode="border")[0] * hit
+    rgba = F.grid_sample(photo.rgba, at, align_corners=False, padding_mode="border")[0] * hit
     head_depth, head_alpha = out.depth[y0:y1, x0:x1], out.alpha[y0:y1, x0:x1]
     behind = smoothstep(depth - head_depth, *SUNK) * (head_alpha > 0.5)
     rgba = rgba * (1 - behind)
-    return WornLayer((x0, y0, x1, y1), rgba[:3].permute(1, 2, 0), rgba[3], depth * (rgba[3] > 0))
+    return WornLayer(box, rgba[:3].permute(1, 2, 0), rgba[3], depth * (rgba[3] > 0))

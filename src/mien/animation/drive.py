@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from mien.animation.cover import draw_cover, moved_cover
+from mien.animation.cover import draw_cover
 from mien.animation.detail import (
     PhotoDetail,
     Places,
@@ -21,10 +21,10 @@ from mien.animation.detail import (
     places_of,
 )
 from mien.animation.fastlayer import fast_layer
-from mien.animation.glasses import draw_glasses, moved_glasses
+from mien.animation.glasses import draw_glasses
 from mien.animation.layer import Layer
 from mien.animation.plate import shown_weight
-from mien.animation.wornlayer import WornLayer, WornPhoto, over_layer, over_render, worn_photo
+from mien.animation.wornlayer import WornLayer, WornPhoto, moved, over_layer, over_render, worn_photo
 from mien.core.camera import Camera
 from mien.core.compiled import has_numba
 from mien.core.curves import smoothstep
@@ -75,9 +75,14 @@ class Puppet:
     """One that stands off the skin."""
 
     @cached_property
-    def worn_photo(self) -> WornPhoto:
-        """The photo that shows what is worn, looked up in every frame."""
-        return worn_photo(self.avatar)
+    def glasses_photo(self) -> WornPhoto | None:
+        """The photo's pixels that show the glasses; None without any."""
+        return None if self.avatar.glasses is None else worn_photo(self.avatar, self.avatar.glasses.mask)
+
+    @cached_property
+    def cover_photo(self) -> WornPhoto | None:
+        """Those that show what is held before the face."""
+        return None if self.avatar.cover is None else worn_photo(self.avatar, self.avatar.cover.mask)
 
 
 def make_puppet(
@@ -223,9 +228,10 @@ def worn_layers(puppet: Puppet, head: PosedHead, camera: Camera, out: RenderOutp
     """Glasses and what is held before the face, as far as they are seen before the head's render `out`, from
     back to front."""
     glasses, cover = puppet.avatar.glasses, puppet.avatar.cover
+    held = puppet.cover_photo
     layers = [
-        None if glasses is None else draw_glasses(glasses, head, camera, out, puppet.worn_photo),
-        None if cover is None else draw_cover(cover, head, camera, out, puppet.worn_photo),
+        None if glasses is None else draw_glasses(glasses, head, camera, out, puppet.glasses_photo),
+        None if cover is None or held is None else draw_cover(cover, head, camera, out, held),
     ]
     return [layer for layer in layers if layer is not None]
 
@@ -256,10 +262,8 @@ def moving_box(puppet: Puppet, canvas: Canvas, head: PosedHead) -> tuple[int, in
     assert head.motion is not None
     if puppet.shell is not None:
         points.append(head.motion.apply(puppet.shell.vertices_head[puppet.moving_shell]))
-    if puppet.avatar.glasses is not None:
-        points.append(moved_glasses(puppet.avatar.glasses, head))
-    if puppet.avatar.cover is not None:
-        points.append(moved_cover(puppet.avatar.cover, head))
+    worn = (puppet.avatar.glasses, puppet.avatar.cover)
+    points += [moved(thing, head) for thing in worn if thing is not None]
     uv = canvas.camera.project(torch.cat(points)).uv
     height, width = canvas.plate.shape[:2]
     px = uv * torch.tensor([width, height])

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mien.animation.detail import turn_of
-from mien.animation.wornlayer import WornLayer, WornPhoto
+from mien.animation.wornlayer import WornLayer, WornPhoto, box_of, moved
 from mien.core.camera import Camera
 from mien.core.curves import smoothstep
 from mien.generator.render import PosedHead, RenderOutput
@@ -28,14 +28,8 @@ FINE: Final = 3
 SUNK: Final = 0.006
 """How far behind the body's surface glasses may lie and be seen, EG3D units: arms press on temples."""
 LEAST_HAIR: Final = 0.02
-MARGIN_PX: Final = 4
 CARD_DEG: Final = (3.0, 14.0)
 """Turns of the view from the photo's between which the photo's own pixels give way to triangles."""
-
-
-def moved_glasses(worn: WornGlasses, head: PosedHead) -> Float[Tensor, "vertex 3"]:
-    """Vertices where the head has moved them."""
-    return worn.vertices if head.motion is None else head.motion.apply(worn.vertices)
 
 
 def draw_glasses(
@@ -50,8 +44,8 @@ def draw_glasses(
         turn_deg = math.degrees(turn_of(photo.camera, camera, head.motion))
         card = 1 - float(smoothstep(torch.tensor(turn_deg), *CARD_DEG))
     height, width = out.alpha.shape
-    vertices = moved_glasses(worn, head)
-    box = _box(camera, vertices, (height, width))
+    vertices = moved(worn, head)
+    box = box_of(camera, vertices, (height, width))
     if box is None:
         return None
     x0, y0, x1, y1 = box
@@ -98,9 +92,7 @@ def _with_card(
         ahead = ahead @ m.R_chest_head
     away = (worn.vertices[:, 2].median() - eye[..., 2]) / ahead[..., 2]
     uv = photo.camera.project(eye + away[..., None] * ahead).uv
-    mask = worn.mask.float()[..., None] / 255
-    image = torch.cat([photo.rgb * mask, mask], -1).permute(2, 0, 1)[None]
-    found = torch.nn.functional.grid_sample(image, (uv * 2 - 1)[None], align_corners=False)
+    found = torch.nn.functional.grid_sample(photo.rgba, (uv * 2 - 1)[None], align_corners=False)
     small = (found * (away > 0))[0]
     alpha = torch.lerp(layer.alpha, small[3], card)
     depth = torch.where(layer.depth > 0, layer.depth, away) * (alpha > 0)
@@ -126,15 +118,3 @@ def _cropped(out: RenderOutput, box: tuple[int, int, int, int]) -> RenderOutput:
     x0, y0, x1, y1 = box
     names = ("rgb", "alpha", "depth", "planes", "hair_alpha", "carried")
     return RenderOutput(*(getattr(out, name)[y0:y1, x0:x1] for name in names))
-
-
-def _box(
-    camera: Camera, vertices: Float[Tensor, "vertex 3"], size: tuple[int, int]
-) -> tuple[int, int, int, int] | None:
-    """Pixels that points can fall on; None if they are out of the picture."""
-    height, width = size
-    px = camera.project(vertices).uv * torch.tensor([width, height])
-    low, high = px.amin(0) - MARGIN_PX, px.amax(0) + MARGIN_PX
-    x0, y0 = max(int(low[0]), 0), max(int(low[1]), 0)
-    x1, y1 = min(int(high[0]) + 1, width), min(int(high[1]) + 1, height)
-    return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None

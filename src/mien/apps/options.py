@@ -1,5 +1,6 @@
 """Options that several commands share, as decorators."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
@@ -15,6 +16,12 @@ DeviceChoice = Literal["auto", "cpu", "cuda"]
 """As in `mien.core.device`, whose import would cost `--help` a second."""
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def command_line() -> str:
+    """The command as typed, without the folders of this machine, for the headers of trained files."""
+    words = (Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:])
+    return " ".join(["mien", *words])
 
 
 def device_option(function: F) -> F:

@@ -1,16 +1,17 @@
 """Training of the small networks that see glasses, or what hides a face: the running mean of the weights."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import torch
 from torch import Tensor
 
+from mien.core.errors import InputError
 from mien.morphable.partsnet import PartsAnswer, PartsNet, PartsNetConfig
 from mien.training.state import (
     STATE_FILE,
@@ -24,11 +25,25 @@ from mien.training.state import (
 
 AVERAGE: Final = 0.998
 LOG_STEPS: Final = 100
+Head = TypeVar("Head")
 
 
 def settings_of(config: Any) -> dict[str, Any]:
     """A training's configuration, a data class, as a kept training knows it."""
     return dict(json.loads(json.dumps(asdict(config), default=lambda path: Path(path).name)))
+
+
+def held_out_split(
+    heads: Sequence[Head], share: float, source: Path
+) -> tuple[Sequence[Head], Sequence[Head]]:
+    """Heads to learn from, and those at the end, a share and at least one, that training never sees.
+
+    Raises InputError if none are left to learn from.
+    """
+    held = max(round(len(heads) * share), 1)
+    if len(heads) <= held:
+        raise InputError(f"{source} holds {len(heads)} heads; training wants two or more.")
+    return heads[:-held], heads[-held:]
 
 
 def new_network(config: PartsNetConfig, classes: int, seed: int) -> PartsNet:

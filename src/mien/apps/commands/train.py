@@ -1,6 +1,5 @@
 """`mien train`: make generators."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from mien.apps.commands.train_gan import gan
 from mien.apps.commands.train_glasses import glasses
 from mien.apps.commands.train_image import image_encoder
 from mien.apps.commands.train_parts import parts
-from mien.apps.options import DeviceChoice, device_option, seed_option
+from mien.apps.options import DeviceChoice, command_line, device_option, seed_option
 
 
 @click.group(name="train")
@@ -86,7 +85,7 @@ def prior(
     from mien.training.prior import PriorPlan, train_prior  # heavy imports wait until the command runs
 
     plan = PriorPlan(heads=heads, minutes=minutes, adversarial=adversarial, seed=seed, threads=threads)
-    done = train_prior(out, data_folder=data, plan=plan, command=_typed(), on_log=_echo)
+    done = train_prior(out, data_folder=data, plan=plan, command=command_line(), on_log=_echo)
     s = done.scores
     click.echo(
         f"{done.path}: {done.bytes / 2**20:.1f} MiB, {done.heads} heads, {done.steps} steps in "
@@ -146,7 +145,7 @@ def completion(
     )
     stop_after_s = float("inf") if stop_after is None else 60 * stop_after
     plan = CompletionPlan(training, widths, go_on, heads, stop_after_s, resolve_device(device), threads)
-    done = train_completion(out, data, model=model, plan=plan, command=_typed(), on_log=_echo)
+    done = train_completion(out, data, model=model, plan=plan, command=command_line(), on_log=_echo)
     for name, s in done.scores.items():
         click.echo(
             f"held out{name.replace('_', ', ')}: error of hidden skin {s.body} (filled {s.body_filled}), of "
@@ -180,7 +179,7 @@ def encoder(out: Path, data: Path, heads: int, seed: int) -> None:
     from mien.training.encoder.run import EncoderPlan, train_encoder
 
     plan = EncoderPlan(heads=heads, examples=ExampleConfig(seed=seed))
-    done = train_encoder(out, data, plan=plan, command=_typed())
+    done = train_encoder(out, data, plan=plan, command=command_line())
     s = done.scores
     click.echo(
         f"{done.path}: {done.bytes / 2**20:.2f} MiB; on {s.heads} other heads: rotation {s.rotation_deg} "
@@ -196,12 +195,6 @@ def _widths(text: str | None) -> tuple[int, ...] | None:
     if len(words) < 2 or not all(word.strip().isdecimal() and int(word) > 0 for word in words):
         raise click.BadParameter(f"{text!r} is no list of channels; give two or more, such as 64,96,128,192.")
     return tuple(int(word) for word in words)
-
-
-def _typed() -> str:
-    """The command as typed, without the folders of this machine: it goes into the file's header."""
-    words = (Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:])
-    return " ".join(["mien", *words])
 
 
 def _echo(row: dict[str, Any]) -> None:

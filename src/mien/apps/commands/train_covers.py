@@ -1,12 +1,11 @@
 """`mien train covers`."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from mien.apps.options import seed_option
+from mien.apps.options import command_line, seed_option
 
 
 @click.command(name="covers")
@@ -53,7 +52,7 @@ def covers(
     done = train_covers(
         out, data,
         config=CoverTraining(heads=heads, steps=steps, threads=threads, start=start, lr=lr, seed=seed),
-        command=" ".join(["mien", *(Path(w).name if Path(w).is_absolute() else w for w in sys.argv[1:])]),
+        command=command_line(),
         on_log=_echo,
     )  # fmt: skip
     s = done.scores

@@ -1,12 +1,11 @@
 """`mien train glasses`."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from mien.apps.options import seed_option
+from mien.apps.options import command_line, seed_option
 
 
 @click.command(name="glasses")
@@ -39,7 +38,7 @@ def glasses(out: Path, data: Path | None, heads: int, steps: int, threads: int, 
     out.mkdir(parents=True, exist_ok=True)
     done = train_glasses(
         out, data, config=GlassesTraining(heads=heads, steps=steps, seed=seed),
-        command=" ".join(["mien", *(Path(w).name if Path(w).is_absolute() else w for w in sys.argv[1:])]),
+        command=command_line(),
         on_log=_echo,
     )  # fmt: skip
     s = done.scores

@@ -1,12 +1,11 @@
 """`mien train image-encoder`."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from mien.apps.options import DeviceChoice, device_option, seed_option
+from mien.apps.options import DeviceChoice, command_line, device_option, seed_option
 
 
 @click.command(name="image-encoder")
@@ -44,7 +43,7 @@ def image_encoder(
     done = train_image_encoder(
         out, data, config=ImageTraining(minutes=minutes, batch=batch, seed=seed), device=device,
         stop_after_s=None if stop_after is None else 60 * stop_after,
-        command=" ".join(["mien", *(Path(w).name if Path(w).is_absolute() else w for w in sys.argv[1:])]),
+        command=command_line(),
         on_log=_echo,
     )  # fmt: skip
     s = done.scores

@@ -1,11 +1,10 @@
 """`mien train parts`."""
 
-import sys
 from pathlib import Path
 
 import click
 
-from mien.apps.options import seed_option
+from mien.apps.options import command_line, seed_option
 
 
 @click.command(name="parts")
@@ -23,6 +22,6 @@ def parts(out: Path, heads: int, threads: int, seed: int) -> None:
     """
     from mien.training.parts import PartsPlan, train_parts  # heavy imports wait until the command runs
 
-    command = " ".join(["mien", *(Path(w).name if Path(w).is_absolute() else w for w in sys.argv[1:])])
+    command = command_line()
     done = train_parts(out, PartsPlan(heads=heads, seed=seed), workers=threads, command=command)
     click.echo(f"{done.path}: {done.bytes / 2**20:.2f} MiB, {done.heads} heads")

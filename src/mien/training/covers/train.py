@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien.core.errors import InputError
 from mien.core.parallel import one_thread
 from mien.morphable.covernet import ASSET, CLASSES, COVER, KIND, NOTHING, SIZE, read_cover_net
 from mien.morphable.partsnet import PartsAnswer, PartsNet, PartsNetConfig, save_parts_net
@@ -21,7 +20,15 @@ from mien.training.covers.examples import (
     draw_square_examples,
     joined,
 )
-from mien.training.partsfit import FitSchedule, answer_in, fit_parts, new_network, settings_of, some_of
+from mien.training.partsfit import (
+    FitSchedule,
+    answer_in,
+    fit_parts,
+    held_out_split,
+    new_network,
+    settings_of,
+    some_of,
+)
 from mien.training.state import STATE_FILE
 
 
@@ -84,11 +91,9 @@ def train_covers(
     with one_thread():
         torch.set_num_threads(config.threads)
         heads = read_squares(data_folder, config.heads)
-        held = max(round(len(heads) * config.held_out), 1)
-        if len(heads) <= held:
-            raise InputError(f"{data_folder} holds {len(heads)} heads; training wants two or more.")
-        network = fit_network(joined(heads[:-held]), config, on_log, folder)
-        scores = score(network, joined(heads[-held:]), config)
+        own, held = held_out_split(heads, config.held_out, data_folder)
+        network = fit_network(joined(own), config, on_log, folder)
+        scores = score(network, joined(held), config)
     path = folder / ASSET
     training = {
         "command": command, "heads": len(heads), "steps": config.steps, "scores": asdict(scores),

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien.core.errors import InputError
 from mien.core.parallel import one_thread
 from mien.morphable.glassesnet import ARM, ASSET, CLASSES, CLEAR, DARK, KIND, RIM
 from mien.morphable.partsnet import PartsAnswer, PartsNet, PartsNetConfig, save_parts_net
@@ -22,7 +21,15 @@ from mien.training.glasses.examples import (
     draw_strip_examples,
     joined,
 )
-from mien.training.partsfit import FitSchedule, answer_in, fit_parts, new_network, settings_of, some_of
+from mien.training.partsfit import (
+    FitSchedule,
+    answer_in,
+    fit_parts,
+    held_out_split,
+    new_network,
+    settings_of,
+    some_of,
+)
 from mien.training.state import STATE_FILE
 
 CLASS_WEIGHTS: Final = (1.0, 3.0, 3.0, 1.0, 1.0)
@@ -84,11 +91,9 @@ def train_glasses(
     config = config or GlassesTraining()
     with one_thread():
         heads = read_crops(data_folder, config.heads)
-        held = max(round(len(heads) * config.held_out), 1)
-        if len(heads) <= held:
-            raise InputError(f"{data_folder} holds {len(heads)} heads; training wants two or more.")
-        network = fit_network(joined(heads[:-held]), config, on_log, folder)
-        scores = score(network, joined(heads[-held:]), config)
+        own, held = held_out_split(heads, config.held_out, data_folder)
+        network = fit_network(joined(own), config, on_log, folder)
+        scores = score(network, joined(held), config)
     path = folder / ASSET
     training = {
         "command": command, "heads": len(heads), "steps": config.steps, "scores": asdict(scores),
