@@ -343,7 +343,7 @@ def test_engines_are_chosen_by_what_can_be(
     assert choose_rays("auto", tables, narrow) == "torch"
     huge = replace(tables, values=tables.values + 1e5)
     assert choose_rays("auto", huge, layers) == "torch"
-    monkeypatch.setattr("mien.generator.eg3d.fast.superres.fast_bfloat16", lambda: False)
+    monkeypatch.setattr("mien.generator.eg3d.fast.superres.fast_bfloat16", lambda device=None: False)
     assert choose_superres("auto", network) == ("winograd32" if has_numba() else "cached")
     monkeypatch.setattr("mien.generator.eg3d.fast.superres.winograd.has_numba", lambda: False)
     assert choose_superres("auto", network) == "cached"

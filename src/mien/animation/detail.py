@@ -152,11 +152,13 @@ def make_detail(
     chin_y: float,
     *,
     hidden: Float[Tensor, "height width"] | None = None,
+    folded: Float[Tensor, "height width"] | None = None,
 ) -> PhotoDetail:
     """Detail from the photo and the avatar's render `out` of the head `source`, with the photo's camera.
 
     The person's pixels are those that give the photo when laid over the plate. Where glasses hide the
-    face, by the share `hidden`, there is no detail.
+    face, by the share `hidden`, there is no detail; where skin is `folded` away, there is none in another
+    expression.
     """
     assert source.carried is not None
     places = places_of(camera, out, camera, None)
@@ -167,6 +169,8 @@ def make_detail(
         person = torch.lerp(person, plain, hidden[..., None])
     detail = person - plain
     trust = facing_of(places.rest, camera) * agreement(detail[..., 3], out.alpha) * fidelity(detail, out)
+    if folded is not None:
+        trust = trust * (1 - folded)
     covered = out.alpha > COVERED[0]
     moving = shown_weight(places.rest, out, chin_y)
     image = torch.cat([detail, torch.stack([places.distance, trust, inside_of(out)], -1)], -1)

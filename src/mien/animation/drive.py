@@ -46,7 +46,10 @@ from mien.inversion.evidence import region_camera
 from mien.morphable.beard import Beard, make_beard
 from mien.morphable.carry import Carrier, HeadMotion, make_carrier
 from mien.morphable.fit import FaceFit, orbit_camera
+from mien.morphable.lids import folded_lids
 from mien.morphable.model import MorphableModel, load_head_model, neck_weight
+from mien.morphable.pixels import first_hits
+from mien.morphable.raster import interpolate
 from mien.morphable.worn import hidden_share
 
 BOX_MARGIN_PX: Final = 3
@@ -130,7 +133,21 @@ def photo_detail(puppet: Puppet) -> PhotoDetail:
     photo, alpha = avatar.photo.float() / 255, avatar.alpha.float() / 255
     hidden = hidden_share(avatar.glasses, avatar.cover)
     share = None if hidden is None else torch.from_numpy(hidden).float() / 255
-    return make_detail(photo, alpha, canvas.plate, canvas.camera, head, out, puppet.chin_y, hidden=share)
+    return make_detail(
+        photo, alpha, canvas.plate, canvas.camera, head, out, puppet.chin_y,
+        hidden=share, folded=_folded(puppet, head, canvas.camera, (height, width)),
+    )  # fmt: skip
+
+
+def _folded(
+    puppet: Puppet, head: PosedHead, camera: Camera, size: tuple[int, int]
+) -> Float[Tensor, "height width"]:
+    """How far the skin that the photo's pixels show is folded away."""
+    fit, model = puppet.avatar.fit, puppet.model
+    share = folded_lids(model, fit.identity, fit.expression).numpy()[:, None]
+    pixels = torch.arange(size[0] * size[1])
+    hits = first_hits(torch.from_numpy(head.vertices), model.faces, camera, *size, pixels)
+    return torch.from_numpy(interpolate(share, model.faces_np, hits)).float().view(size)
 
 
 def moves(rest: Float[Tensor, "point 3"], chin_y: float) -> Bool[Tensor, " point"]:

@@ -26,6 +26,7 @@ from mien.morphable.landmarks import (
     LIPS_INNER,
     LIPS_OUTER,
 )
+from mien.morphable.lids import folded_lids
 from mien.morphable.model import CHIN_LANDMARK, PARTS, MorphableModel
 from mien.morphable.raster import MISS_DEPTH, RayScene, interpolate, interpolate_corners, vertex_normals
 from mien.tracking.colors import foreground_colors
@@ -73,6 +74,8 @@ class PhotoEvidence:
     body_planes: Float[Tensor, "pixel 3"]
     facing: Float[Tensor, " pixel"]
     """Cosine between the body's normal and the view."""
+    folded: Float[Tensor, " pixel"]
+    """How far the skin under the pixel is folded away, see `folded_lids`; its colour is not trusted."""
     hair: Float[Tensor, " pixel"]
     """Share of hair (or of anything worn on the head or shoulders) in the pixel."""
     worn: Float[Tensor, " pixel"]
@@ -159,6 +162,9 @@ def gather_evidence(
     )
     if glasses is not None:
         trust = trust * (1 - glasses[y0:y1, x0:x1].astype(np.float32) / 255)
+    lids = folded_lids(model, fit.identity, fit.expression).numpy()[:, None]
+    folded = interpolate(lids, model.faces_np, hits)[:, 0].astype(np.float32)
+    trust = trust * (1 - folded.reshape(part.shape))
     flat = torch.from_numpy
     return PhotoEvidence(
         box_px=box, camera=camera, origins=origins, directions=directions,
@@ -166,7 +172,7 @@ def gather_evidence(
         alpha=flat(crop_alpha.reshape(-1).astype(np.float32)),
         body_hit=flat(hits.hit), body_depth=flat(hits.depth),
         body_planes=flat(planes),
-        facing=flat(facing.astype(np.float32)), hair=flat(hair.reshape(-1)),
+        facing=flat(facing.astype(np.float32)), folded=flat(folded), hair=flat(hair.reshape(-1)),
         worn=flat(worn.reshape(-1)), locks=flat(locks.reshape(-1)),
         colour_weight=flat((trust.reshape(-1) * facing * interior.reshape(-1)).astype(np.float32)),
         interior=flat(interior.reshape(-1)),

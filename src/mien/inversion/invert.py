@@ -34,6 +34,7 @@ from mien.inversion.hidden import (
     scalp_guess,
     tooth_guess,
 )
+from mien.inversion.lids import lid_guess
 from mien.inversion.mouth import mouth_guess
 from mien.inversion.swatches import look_at_hair
 from mien.morphable import chart
@@ -221,14 +222,16 @@ def back_project(
     body_share = ((1 - trace.alpha) * (1 - beside) + dye) * evidence.colour_weight[person]
     hair_share = trace.weight * ((evidence.hair > 0.4) * evidence.interior)[person][:, None]
     seen = Observations(evidence.body_planes[person], BODY_RGB, target, body_share)
+    # The other side of the face lends skin only: the edge of a scarf or fringe seldom is symmetric.
+    lids = lid_guess(evidence, fit, model)
+    skin = torch.cat([(evidence.hair[person] < 0.3).float(), torch.ones(len(lids.points))])
+    seen = join(seen, lids)
     scalp = scalp_guess(evidence, seen, model, config.hidden)
     teeth = tooth_guess(evidence, seen, generator, base, model, config.hidden)
     mouth = mouth_guess(generator, base, model, config.hidden.mouth)
     body = join(seen, scalp, teeth, mouth)
     dyed = slice(len(seen.points), len(seen.points) + len(scalp.points))
-    # The other side of the face lends skin only: the edge of a scarf or fringe seldom is symmetric.
-    skin = torch.ones(len(body.points))
-    skin[: len(seen.points)] = (evidence.hair[person] < 0.3).float()
+    skin = torch.cat([skin, torch.ones(len(body.points) - len(skin))])
     hair_points = trace.planes.reshape(-1, 3)
     residual = torch.zeros(1, OUTPUTS, size, size)
     for round_ in range(config.rounds):

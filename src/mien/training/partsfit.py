@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import torch
 from torch import Tensor
 
+from mien.core.device import fast_bfloat16
 from mien.core.errors import InputError
 from mien.morphable.partsnet import PartsAnswer, PartsNet, PartsNetConfig
 from mien.training.state import (
@@ -119,8 +120,8 @@ def fit_parts(
 
 
 def answer_in(network: PartsNet, image: Tensor, *, half: bool) -> PartsAnswer:
-    """The network's answer, its convolutions in bfloat16 or not."""
-    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+    """The network's answer, its convolutions in bfloat16, if wished for and fast."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=half and fast_bfloat16()):
         answer = network(image.contiguous(memory_format=torch.channels_last))
     return PartsAnswer(answer.parts.float(), answer.worn.float())
 

@@ -40,7 +40,7 @@ class CompletionTraining:
     """Weight of the gradient penalty on real maps (Mescheder et al. 2018), every `r1_every` steps."""
     r1_every: int = 8
     half: bool = True
-    """Convolutions in bfloat16."""
+    """Convolutions in bfloat16, where that is fast."""
     average: float = 0.0
     """Of the weights over steps (exponential moving average); 0 takes the last ones."""
     checkpoint_every_s: float = 240.0

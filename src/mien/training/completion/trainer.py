@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mien.core.device import fast_bfloat16
 from mien.core.progress import progress
 from mien.generator.completion import Completed, Completer, CompletionConfig
 from mien.training.completion.config import CompletionTraining
@@ -122,7 +122,8 @@ class CompletionTrainer:
         return self._answer(self.network, batch)
 
     def _answer(self, network: Completer, batch: Batch) -> Completed:
-        with torch.autocast(self.device.type, torch.bfloat16) if self.config.half else nullcontext():
+        half = self.config.half and fast_bfloat16(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             out = network(batch.given)
         return Completed(out.body.float(), out.hair.float(), out.height.float())
 

@@ -46,8 +46,8 @@ class CoverTraining:
     """Share of the heads, at the end of the set, that training never sees."""
     worn_weight: float = 0.2
     threads: int = 1
-    half: bool = False
-    """Convolutions in bfloat16."""
+    half: bool = True
+    """Convolutions in bfloat16, where that is fast."""
     seed: int = 0
     network: PartsNetConfig = SIZE
     start: Path | None = None

@@ -50,7 +50,7 @@ class GlassesTraining:
     """Share of the heads, at the end of the set, that training never sees."""
     worn_weight: float = 0.3
     half: bool = True
-    """Convolutions in bfloat16."""
+    """Convolutions in bfloat16, where that is fast."""
     seed: int = 0
     network: PartsNetConfig = field(default_factory=PartsNetConfig)
     augment: StripAugment = field(default_factory=StripAugment)

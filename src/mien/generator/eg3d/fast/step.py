@@ -15,10 +15,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mien.core.camera import Camera, Rays
+from mien.core.device import fast_bfloat16
 from mien.generator.eg3d.fast.config import FastConfig
 from mien.generator.eg3d.fast.rays import prepare_rays
 from mien.generator.eg3d.fast.superres.cached import half_type
-from mien.generator.eg3d.fast.support import fast_bfloat16
 from mien.generator.eg3d.generator import RGB, Eg3dGenerator, Eg3dRender
 from mien.generator.eg3d.rays import camera_rays
 from mien.generator.eg3d.superres import HybridSuperRes
@@ -114,7 +114,7 @@ def _enhanced(network: HybridSuperRes, features: Tensor, w: Tensor) -> Tensor:
 @contextmanager
 def half_convolutions(device: torch.device, half: bool) -> Iterator[None]:
     """Convolutions in half precision, if wanted and if the device is fast with it."""
-    enabled = half and (device.type != "cpu" or fast_bfloat16())
+    enabled = half and fast_bfloat16(device)
     with torch.autocast(device.type, dtype=half_type(device), enabled=enabled):
         yield
 

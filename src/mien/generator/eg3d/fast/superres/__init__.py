@@ -6,12 +6,12 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from mien.core.device import fast_bfloat16
 from mien.generator.eg3d.fast.config import SuperResEngineName
 from mien.generator.eg3d.fast.superres.base import SuperResEngine
 from mien.generator.eg3d.fast.superres.cached import CachedSuperRes, half_type
 from mien.generator.eg3d.fast.superres.plain import PlainSuperRes
 from mien.generator.eg3d.fast.superres.winograd import WinogradSuperRes
-from mien.generator.eg3d.fast.support import fast_bfloat16
 from mien.generator.eg3d.superres import HybridSuperRes
 
 SUPERRES_ENGINES: Final[dict[SuperResEngineName, Callable[[HybridSuperRes, Tensor], SuperResEngine]]] = {
@@ -32,7 +32,7 @@ def choose_superres(name: SuperResEngineName, network: HybridSuperRes) -> SuperR
     if WinogradSuperRes.supports(network):
         return "winograd" if fast_bfloat16() else "winograd32"
     device = next(network.parameters()).device
-    return "half" if device.type != "cpu" or fast_bfloat16() else "cached"
+    return "half" if fast_bfloat16(device) else "cached"
 
 
 __all__ = [
