@@ -1,10 +1,13 @@
 """Settings and costly fixtures for all tests."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 # Reproducible examples, no clock: the machine may be busy.
@@ -14,6 +17,20 @@ settings.register_profile(
 settings.load_profile("mien")
 
 torch.set_num_threads(1)  # more would spin and fight where the machine is shared
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that all processes of a test run share; the first that asks for it fills it."""
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, made = shared / name, shared / f"{name}.made"
+    with FileLock(shared / f"{name}.lock"):
+        if not made.exists():
+            folder.mkdir()
+            make(folder)
+            made.touch()
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -28,17 +45,19 @@ def portrait_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def avatar_file(portrait_file: Path) -> Path:
+def avatar_file(portrait_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Her avatar, made once for all tests through the command line, with few probes. Not to be changed."""
     from mien.animation.kinds import base
     from mien.apps.cli import run
 
-    path = portrait_file.with_name("face.mien")
-    measure = base.measure_response
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(base, "measure_response", lambda puppet, *, probes: measure(puppet, probes=6))
-        assert run(["invert", str(portrait_file), "-o", str(path), "--size", "256"]) == 0
-    return path
+    def make(folder: Path) -> None:
+        measure = base.measure_response
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(base, "measure_response", lambda puppet, *, probes: measure(puppet, probes=6))
+            command = ["invert", str(portrait_file), "-o", str(folder / "face.mien"), "--size", "256"]
+            assert run(command) == 0
+
+    return made_once(tmp_path_factory, "avatar", make) / "face.mien"
 
 
 @pytest.fixture(scope="session")

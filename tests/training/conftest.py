@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.conftest import made_once
 
 from mien.morphable.model import MorphableModel, load_head_model
 from mien.training.procedural.shards import ShardConfig, build_shards, shards_in
@@ -18,6 +19,4 @@ def model() -> MorphableModel:
 @pytest.fixture(scope="session")
 def shard_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Five realistic heads with two small views each. Not to be changed."""
-    folder = tmp_path_factory.mktemp("shards")
-    build_shards(folder, SHARDS)
-    return shards_in(folder)
+    return shards_in(made_once(tmp_path_factory, "shards", lambda folder: build_shards(folder, SHARDS)))

@@ -102,5 +102,6 @@ def smoothed(
     for _ in range(2):
         padded = F.pad(image[None], (across, across, 0, 0), mode="circular")
         padded = F.pad(padded, (0, 0, along, along), mode="replicate")
-        image = F.avg_pool2d(padded, (2 * along + 1, 2 * across + 1), 1)[0]
+        rows = F.avg_pool2d(padded, (2 * along + 1, 1), 1)
+        image = F.avg_pool2d(rows, (1, 2 * across + 1), 1)[0]
     return image

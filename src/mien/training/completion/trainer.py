@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
@@ -123,7 +124,7 @@ class CompletionTrainer:
 
     def _answer(self, network: Completer, batch: Batch) -> Completed:
         half = self.config.half and fast_bfloat16(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+        with torch.autocast(self.device.type, torch.bfloat16) if half else nullcontext():
             out = network(batch.given)
         return Completed(out.body.float(), out.hair.float(), out.height.float())
 
