@@ -147,12 +147,12 @@ def solve_w(
     start = generator.mapping.w_avg
     precision = torch.diag(1 / generator.w_std.square())
     normal, right = config.ridge * precision, torch.zeros(k)
-    for o in observations:
-        if len(o.points) == 0:
-            continue
-        points = o.points[None]
-        at_start = sample_planes(generator.planes(start[None], expression), points)[0, :, o.channels]
-        A = w_jacobian(generator, o.points, o.channels, fit.expression).reshape(-1, k)
+    used = [o for o in observations if len(o.points)]
+    places = [(o.points, o.channels) for o in used]
+    first = generator.planes(start[None], expression)
+    for o, jacobian in zip(used, w_jacobians(generator, places, fit.expression), strict=True):
+        at_start = sample_planes(first, o.points[None])[0, :, o.channels]
+        A = jacobian.reshape(-1, k)
         b = (o.target - at_start).reshape(-1)
         weight = o.weight.repeat_interleave(o.target.shape[1])
         normal = normal + A.T @ (weight[:, None] * A)
@@ -160,19 +160,19 @@ def solve_w(
     return start + torch.linalg.solve(normal, right)
 
 
-def w_jacobian(
-    generator: Generator, points: Float[Tensor, "point 3"], channels: slice, expression: Float[Tensor, "52"]
-) -> Float[Tensor, "point channel w"]:
-    """What each number of W adds to the features at plane coordinates: the same for every W."""
+def w_jacobians(
+    generator: Generator, places: list[tuple[Tensor, slice]], expression: Float[Tensor, "52"]
+) -> list[Float[Tensor, "point channel w"]]:
+    """What each number of W adds to features at plane coordinates [N, 3]: some of their channels at each of
+    some sets of points. It is the same for every W."""
     k = generator.config.mapping.w_size
-    zero = sample_planes(generator.planes(torch.zeros(1, k), expression[None]), points[None])[..., channels]
-    rows = [
-        sample_planes(
-            generator.planes(part, expression.expand(len(part), -1)), points.expand(len(part), -1, -1)
-        )[..., channels]
-        for part in torch.eye(k).split(8)
-    ]
-    return (torch.cat(rows) - zero).permute(1, 2, 0)
+    rows: list[list[Tensor]] = [[] for _ in places]
+    for part in torch.cat([torch.zeros(1, k), torch.eye(k)]).split(8):
+        planes = generator.planes(part, expression.expand(len(part), -1))
+        for row, (points, channels) in zip(rows, places, strict=True):
+            row.append(sample_planes(planes, points.expand(len(part), -1, -1))[..., channels])
+    alone = [torch.cat(row) for row in rows]
+    return [(row[1:] - row[:1]).permute(1, 2, 0) for row in alone]
 
 
 def body_observations(evidence: PhotoEvidence, config: InversionConfig) -> Observations:

@@ -25,7 +25,7 @@ from mien.generator.planes import Planes
 from mien.generator.texels import fill_chart, splat
 from mien.inversion.evidence import interior_weight
 from mien.inversion.hidden import logit
-from mien.inversion.invert import splat_seen, w_jacobian
+from mien.inversion.invert import splat_seen, w_jacobians
 from mien.morphable.raster import interpolate_corners
 
 TEXELS: Final = 64
@@ -125,7 +125,7 @@ def key_latents(
     used = total.flatten() > LEAST_WEIGHT
     mean = sum(values[:3] for values, _ in splats).flatten(1)[:, used] / total.flatten()[used]  # type: ignore[union-attr]
     points = mean.T
-    A = w_jacobian(generator, points, BODY_RGB, frames[0].expression)
+    (A,) = w_jacobians(generator, [(points, BODY_RGB)], frames[0].expression)
     passes.latent += k + 1
     own = []
     for frame, (values, weight) in zip(frames, splats, strict=True):
