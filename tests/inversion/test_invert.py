@@ -11,8 +11,9 @@ from mien.generator.model import Generator
 from mien.generator.planes import Planes, sample_planes
 from mien.generator.render import RenderOutput, make_hair_shell, pose_head, render
 from mien.inversion.invert import Inversion, InversionConfig, Observations, invert, residual_size, solve_w
-from mien.morphable.carry import make_carrier
+from mien.morphable.carry import chart_grid, make_carrier
 from mien.morphable.model import MorphableModel
+from mien.morphable.regions import near_ears
 from mien.training.procedural.semantics import Semantic
 
 SIZE_PX = 96
@@ -110,3 +111,28 @@ def test_the_same_seed_gives_the_same_person(
     shares = [share for _, share in stages]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
+
+
+def test_an_ear_is_not_painted_on_the_hair_behind_it(
+    inverted: Inverted, generator: Generator, model: MorphableModel
+) -> None:
+    """What is seen as hair at the height of the ears is green; without the hair's colour it is an ear."""
+    portrait, evidence = inverted.portrait, inverted.evidence
+    ears = (near_ears(evidence.body_planes[:, :2]) & evidence.body_hit).view(evidence.shape)
+    level = ears.any(1, keepdim=True).expand(evidence.shape).flatten()
+    ears = level & (evidence.hair > 0.9)
+    assert ears.sum() > 50
+    green = torch.where(ears[:, None], torch.tensor([0.1, 0.9, 0.1]), evidence.rgb)
+    grid = chart_grid(64).reshape(-1, 2)
+    at_ears = grid[near_ears(grid) & (grid[:, 0].abs() < 0.6)]
+    shares = []
+    for locks in (torch.ones_like(evidence.locks), torch.zeros_like(evidence.locks)):
+        seen = replace(evidence, rgb=green, locks=torch.where(ears, locks, evidence.locks))
+        found = invert(seen, portrait.fit, generator, model, config=QUICK)
+        points = torch.cat([at_ears, torch.full((len(at_ears), 1), 0.2)], 1)
+        planes = found.planes(generator, portrait.fit.expression)
+        colour = generator.decode(planes, points[None]).hair_rgb[0]
+        shares.append(float((colour[:, 1] > 1.3 * colour[:, [0, 2]].amax(1)).float().mean()))
+    as_hair, as_ear = shares
+    assert as_hair > 0.1
+    assert as_ear < 0.7 * as_hair  # green hair further back spreads there

@@ -221,6 +221,8 @@ def back_project(
     beside = evidence.hair[person] * near_ears(evidence.body_planes[person, :2])
     body_share = ((1 - trace.alpha) * (1 - beside) + dye) * evidence.colour_weight[person]
     hair_share = trace.weight * ((evidence.hair > 0.4) * evidence.interior)[person][:, None]
+    # An ear beyond the fitted one counts as hair, but is not to be painted on it.
+    hair_share = hair_share * (1 - near_ears(trace.planes[..., :2]) * (1 - evidence.locks[person])[:, None])
     seen = Observations(evidence.body_planes[person], BODY_RGB, target, body_share)
     # The other side of the face lends skin only: the edge of a scarf or fringe seldom is symmetric.
     lids = lid_guess(evidence, fit, model)
