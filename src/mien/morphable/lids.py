@@ -22,11 +22,7 @@ def folded_lids(
 
     A photo of open eyes shows such skin as a line or two of pixels, with the lashes before it.
     """
-    shut = expression.clone()
-    for side in ("Left", "Right"):
-        for look in LOOKS:
-            shut[ARKIT_INDEX[f"eye{look}{side}"]] = 0
-        shut[ARKIT_INDEX[f"eyeBlink{side}"]] = 1
+    shut = with_shut_eyes(expression)
     body = model.faces[model.part_of_face == PARTS.index("body")]
     now, then = (_areas(model.vertices(identity, e), body) for e in (expression, shut))
     growth = then / now.clamp(min=1e-12)
@@ -35,6 +31,16 @@ def folded_lids(
         total.index_add_(0, corner, growth * then)
         shares.index_add_(0, corner, then)
     return smoothstep(total / shares.clamp(min=1e-12), *UNFOLDED)
+
+
+def with_shut_eyes(expression: Float[Tensor, "52"]) -> Float[Tensor, "52"]:
+    """The same expression with both eyes shut."""
+    shut = expression.clone()
+    for side in ("Left", "Right"):
+        for look in LOOKS:
+            shut[ARKIT_INDEX[f"eye{look}{side}"]] = 0
+        shut[ARKIT_INDEX[f"eyeBlink{side}"]] = 1
+    return shut
 
 
 def _areas(vertices: Float[Tensor, "vertex 3"], faces: Tensor) -> Float[Tensor, " face"]:
