@@ -36,6 +36,8 @@ LIGHTER_ABOVE: Final = 0.5
 """Quantile of lightness from which on pixels above the eye are taken for skin, not for the brow's hairs."""
 LIGHTER_LID: Final = 0.25
 """The same of the lid's pixels and its lashes."""
+LEAST_LIT: Final = 0.4
+"""Least share of the light of the skin above in that of the lid: what is darker are lashes."""
 COLUMNS: Final = 5
 """Parts of the eye's width that have a colour each above; between their middles it goes over."""
 PARTS: Final = 16
@@ -107,7 +109,7 @@ class EyeLine:
         lid &= evidence.alpha > OPAQUE
         if int(lid.sum()) < LEAST_PIXELS:
             return above, above
-        seen = torch.minimum(self._by_column(lid, LIGHTER_LID), above)
+        seen = self._by_column(lid, LIGHTER_LID).clamp(LEAST_LIT * above, above)
         top, edge = (torch.lerp(above, seen, share) for share in IN_SHADOW)
         return top, edge
 
