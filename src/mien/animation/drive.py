@@ -46,10 +46,9 @@ from mien.inversion.evidence import region_camera
 from mien.morphable.beard import Beard, make_beard
 from mien.morphable.carry import Carrier, HeadMotion, make_carrier
 from mien.morphable.fit import FaceFit, orbit_camera
-from mien.morphable.lids import folded_lids
+from mien.morphable.lids import folded_at
 from mien.morphable.model import MorphableModel, load_head_model, neck_weight
 from mien.morphable.pixels import first_hits
-from mien.morphable.raster import interpolate
 from mien.morphable.worn import hidden_share
 
 BOX_MARGIN_PX: Final = 3
@@ -144,10 +143,9 @@ def _folded(
 ) -> Float[Tensor, "height width"]:
     """How far the skin that the photo's pixels show is folded away."""
     fit, model = puppet.avatar.fit, puppet.model
-    share = folded_lids(model, fit.identity, fit.expression).numpy()[:, None]
     pixels = torch.arange(size[0] * size[1])
     hits = first_hits(torch.from_numpy(head.vertices), model.faces, camera, *size, pixels)
-    return torch.from_numpy(interpolate(share, model.faces_np, hits)).float().view(size)
+    return torch.from_numpy(folded_at(model, fit.identity, fit.expression, hits)).view(size)
 
 
 def moves(rest: Float[Tensor, "point 3"], chin_y: float) -> Bool[Tensor, " point"]:

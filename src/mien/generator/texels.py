@@ -155,10 +155,7 @@ def unseen(weight: Float[Tensor, "*batch size size"]) -> Float[Tensor, "*batch s
     """1 at texels around which there is no evidence, 0 where there is a little."""
     size = weight.shape[-1]
     flat = weight.reshape(-1, 1, size, size)
-    near = flat
-    for kernel, pad in _lines(size // 64):
-        near = torch.nn.functional.avg_pool2d(near, kernel, 1, pad)
-    near = near.view(weight.shape)
+    near = _square_mean(flat, size // 64, count_outside=True).view(weight.shape)
     return (1 - near / UNSEEN_WEIGHT).clamp(min=0)
 
 
@@ -168,12 +165,15 @@ def _softened(image: Float[Tensor, "*batch size size"]) -> Float[Tensor, "*batch
 
 def blurred(image: Float[Tensor, "*batch size size"], width: int) -> Float[Tensor, "*batch size size"]:
     """Mean over a square of about `width` texels."""
-    mean = image.reshape(-1, 1, *image.shape[-2:])
-    for kernel, pad in _lines(width // 2):
-        mean = torch.nn.functional.avg_pool2d(mean, kernel, 1, pad, count_include_pad=False)
-    return mean.view(image.shape)
+    flat = image.reshape(-1, 1, *image.shape[-2:])
+    return _square_mean(flat, width // 2, count_outside=False).view(image.shape)
 
 
-def _lines(half: int) -> tuple[tuple[tuple[int, int], tuple[int, int]], ...]:
-    """Kernels and margins of a column and a row, whose means in turn are those of a square."""
-    return ((2 * half + 1, 1), (half, 0)), ((1, 2 * half + 1), (0, half))
+def _square_mean(
+    flat: Float[Tensor, "image 1 v u"], half: int, *, count_outside: bool
+) -> Float[Tensor, "image 1 v u"]:
+    """Mean over squares of a half width, by columns and then by rows; what lies outside counts as 0 or not at
+    all."""
+    for kernel, pad in (((2 * half + 1, 1), (half, 0)), ((1, 2 * half + 1), (0, half))):
+        flat = torch.nn.functional.avg_pool2d(flat, kernel, 1, pad, count_include_pad=count_outside)
+    return flat

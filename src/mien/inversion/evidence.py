@@ -26,7 +26,7 @@ from mien.morphable.landmarks import (
     LIPS_INNER,
     LIPS_OUTER,
 )
-from mien.morphable.lids import folded_lids
+from mien.morphable.lids import folded_at
 from mien.morphable.model import CHIN_LANDMARK, PARTS, MorphableModel
 from mien.morphable.raster import MISS_DEPTH, RayScene, interpolate, interpolate_corners, vertex_normals
 from mien.tracking.colors import foreground_colors
@@ -162,8 +162,7 @@ def gather_evidence(
     )
     if glasses is not None:
         trust = trust * (1 - glasses[y0:y1, x0:x1].astype(np.float32) / 255)
-    lids = folded_lids(model, fit.identity, fit.expression).numpy()[:, None]
-    folded = interpolate(lids, model.faces_np, hits)[:, 0].astype(np.float32)
+    folded = folded_at(model, fit.identity, fit.expression, hits)
     trust = trust * (1 - folded.reshape(part.shape))
     flat = torch.from_numpy
     return PhotoEvidence(

@@ -71,7 +71,7 @@ def lid_guess(evidence: PhotoEvidence, fit: FaceFit, model: MorphableModel) -> O
             continue
         here = face_points(faces, values, corners)
         along = line.along(here[:, 2:])
-        top, edge = (_between(colour, along) for colour in colours)
+        top, edge = (_between(colour, along * COLUMNS - 0.5) for colour in colours)
         points.append(face_points(faces, corners))
         targets.append(logit(torch.lerp(edge, top, _height(along, here[:, 1])[:, None])))
         weights.append(here[:, 0])
@@ -89,7 +89,8 @@ class EyeLine:
         self.outer, self.inner = landmarks[lids[0]], landmarks[lids[INNER]]
         self.upper = np.stack([self.outer, *landmarks[list(lids[:INNER:-1])], self.inner])
         lower_brow = landmarks[list(brow[: len(brow) // 2 - 1 : -1])]
-        self.brow = _resampled(lower_brow, len(self.upper))
+        places = torch.linspace(0, len(lower_brow) - 1, len(self.upper)).double()
+        self.brow = _between(torch.from_numpy(lower_brow), places).numpy()
 
     def along(self, px: Float[Tensor, "point 2"]) -> Float[Tensor, " point"]:
         """Share of the way from the outer to the inner corner, in [0, 1]."""
@@ -127,11 +128,11 @@ class EyeLine:
         return torch.stack([_lighter(row if len(row) >= LEAST_PIXELS else rgb, quantile) for row in rows])
 
 
-def _between(colours: Float[Tensor, "column 3"], along: Float[Tensor, " point"]) -> Float[Tensor, "point 3"]:
-    """Colours that go over between the middles of columns."""
-    at = (along * len(colours) - 0.5).clamp(0, len(colours) - 1)
-    low = at.long().clamp(max=len(colours) - 2)
-    return torch.lerp(colours[low], colours[low + 1], (at - low)[:, None])
+def _between(rows: Float[Tensor, "row column"], at: Float[Tensor, " point"]) -> Float[Tensor, "point column"]:
+    """Rows at places between their indices, linearly; the first and last go on beyond."""
+    at = at.clamp(0, len(rows) - 1)
+    low = at.long().clamp(max=len(rows) - 2)
+    return torch.lerp(rows[low], rows[low + 1], (at - low)[:, None])
 
 
 def _height(along: Float[Tensor, " point"], y: Float[Tensor, " point"]) -> Float[Tensor, " point"]:
@@ -146,8 +147,3 @@ def _lighter(rgb: Float[Tensor, "pixel 3"], quantile: float) -> Float[Tensor, "3
     """Mean of the lighter pixels."""
     light = rgb.mean(1)
     return rgb[light >= torch.quantile(light, quantile)].mean(0)
-
-
-def _resampled(line: Float[np.ndarray, "point 2"], count: int) -> Float[np.ndarray, "_ 2"]:
-    at = np.linspace(0, len(line) - 1, count)
-    return np.stack([np.interp(at, np.arange(len(line)), line[:, axis]) for axis in (0, 1)], 1)

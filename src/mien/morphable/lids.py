@@ -2,13 +2,15 @@
 
 from typing import Final
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from mien.core.arkit import ARKIT_INDEX
 from mien.core.curves import smoothstep
 from mien.morphable.model import PARTS, MorphableModel
+from mien.morphable.raster import Hits, interpolate
 
 UNFOLDED: Final = (1.2, 2.4)
 """Growth of a triangle's area when the eyes shut between which its skin counts as folded away."""
@@ -31,6 +33,14 @@ def folded_lids(
         total.index_add_(0, corner, growth * then)
         shares.index_add_(0, corner, then)
     return smoothstep(total / shares.clamp(min=1e-12), *UNFOLDED)
+
+
+def folded_at(
+    model: MorphableModel, identity: Float[Tensor, " component"], expression: Float[Tensor, "52"], hits: Hits
+) -> Float32[np.ndarray, " ray"]:
+    """`folded_lids` at hits of the model's triangles, 0 where they are missed."""
+    share = folded_lids(model, identity, expression).numpy()[:, None]
+    return interpolate(share, model.faces_np, hits)[:, 0].astype(np.float32)
 
 
 def with_shut_eyes(expression: Float[Tensor, "52"]) -> Float[Tensor, "52"]:
