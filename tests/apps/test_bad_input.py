@@ -302,6 +302,7 @@ AVATARS: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
     "wrong_shape": (changed(identity=torch.zeros(7)), r"identity \(7,\) instead of \(80,\)"),
     "two_sizes": (changed(plate=torch.zeros(4, 4, 3, dtype=torch.uint8)), "of another shape: plate"),
     "wrong_type": (changed(alpha=torch.zeros(256, 256)), "holds alpha as torch.float32"),
+    "chest": (changed(chest=torch.zeros(4, 4, dtype=torch.uint8)), "of another shape: chest"),
     "nan": (changed(expression=torch.full((52,), math.nan)), "expression that are not finite"),
 }
 

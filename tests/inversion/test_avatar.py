@@ -26,6 +26,7 @@ def avatar(inverted: Inverted) -> Avatar:
         response_values=torch.linspace(0, 1, 5).expand(52, 5).contiguous(),
         response_crosstalk=torch.zeros(52, 52),
         provenance={"photo": "é.png", "seed": 0},
+        chest=rgb[..., 0] // 2,
     )
 
 
@@ -37,7 +38,7 @@ def test_what_is_saved_is_loaded(avatar: Avatar, tmp_path: Path) -> None:
     assert loaded.provenance == avatar.provenance
     assert loaded.fit.crop == avatar.fit.crop
     assert loaded.fit.residual == 0.25
-    for name in ("photo", "alpha", "plate", "background", "response_values", "response_crosstalk"):
+    for name in ("photo", "alpha", "plate", "background", "chest", "response_values", "response_crosstalk"):
         assert torch.equal(getattr(loaded, name), getattr(avatar, name))
     for name in ("identity", "expression", "R_camera_head", "landmarks_px", "torso"):
         assert torch.equal(getattr(loaded.fit, name), getattr(avatar.fit, name))
@@ -45,6 +46,12 @@ def test_what_is_saved_is_loaded(avatar: Avatar, tmp_path: Path) -> None:
     assert torch.equal(loaded.inversion.w, avatar.inversion.w)
     assert torch.equal(loaded.inversion.hair_height, avatar.inversion.hair_height)
     torch.testing.assert_close(loaded.inversion.residual, avatar.inversion.residual, atol=4e-3, rtol=2e-3)
+
+
+def test_a_file_of_an_earlier_version_has_no_chest(avatar: Avatar, tmp_path: Path) -> None:
+    save_avatar(tmp_path / "face.mien", replace(avatar, chest=None))
+    assert "chest" not in read_safetensors(tmp_path / "face.mien", kind=KIND).tensors
+    assert load_avatar(tmp_path / "face.mien").chest is None
 
 
 def test_a_head_has_a_beard_or_none(avatar: Avatar, tmp_path: Path) -> None:

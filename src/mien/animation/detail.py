@@ -63,11 +63,13 @@ MIN_ALPHA: Final = 1e-3
 MIN_PERSON: Final = 0.02
 LEVELS: Final = 3
 
-DETAIL, PERSON, DISTANCE, TRUST, INSIDE, COVER, RIM, HAIR_RIM = slice(0, 4), slice(4, 8), 8, 9, 10, 11, 12, 13
+DETAIL, PERSON, DISTANCE, TRUST, INSIDE, COVER, RIM, HAIR_RIM, CHEST = (
+    slice(0, 4), slice(4, 8), 8, 9, 10, 11, 12, 13, 14,
+)  # fmt: skip
 """Channels of the lookup image: photo - render, the person's pixels (both premultiplied RGBA), distance from
 the camera, trust from elsewhere and in another expression (the cosine between surface and view, where photo
 and render agree), whether it is an eyeball or inside the mouth, alpha of the render, nearness to its outline,
-and the same of hair only, as a cheek must be free to move inwards."""
+the same of hair only, as a cheek must be free to move inwards, and how far the chest is seen, which stays."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +78,7 @@ class PhotoDetail:
 
     camera: Camera
     """Of the photo, in the frame of the head at rest."""
-    levels: tuple[Float[Tensor, "1 14 _ _"], ...]
+    levels: tuple[Float[Tensor, "1 15 _ _"], ...]
     """Lookup images, each half the size of the one before."""
     carried: np.ndarray
     """float32 [V, 3]: where in the photo each of `all_vertices` is (u, v in [0, 1]) and its distance."""
@@ -85,8 +87,8 @@ class PhotoDetail:
 
     @cached_property
     def tables(self) -> tuple[Float32[np.ndarray, "_ _ 16"], ...]:
-        """The lookup images with channels last and two empty channels, for compiled loops."""
-        return tuple(channels_last(F.pad(level, (0, 0, 0, 0, 0, 2))) for level in self.levels)
+        """The lookup images with channels last and an empty channel, for compiled loops."""
+        return tuple(channels_last(F.pad(level, (0, 0, 0, 0, 0, 1))) for level in self.levels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,12 +155,13 @@ def make_detail(
     *,
     hidden: Float[Tensor, "height width"] | None = None,
     folded: Float[Tensor, "height width"] | None = None,
+    chest: Float[Tensor, "height width"] | None = None,
 ) -> PhotoDetail:
     """Detail from the photo and the avatar's render `out` of the head `source`, with the photo's camera.
 
     The person's pixels are those that give the photo when laid over the plate. Where glasses hide the
     face, by the share `hidden`, there is no detail; where skin is `folded` away, there is none in another
-    expression.
+    expression. `chest` is what stays.
     """
     assert source.carried is not None
     places = places_of(camera, out, camera, None)
@@ -172,12 +175,13 @@ def make_detail(
     if folded is not None:
         trust = trust * (1 - folded)
     covered = out.alpha > COVERED[0]
-    moving = shown_weight(places.rest, out, chin_y)
+    chest = torch.zeros_like(alpha) if chest is None else chest
+    moving = shown_weight(places.rest, out, chin_y) * (1 - chest)
     image = torch.cat([detail, torch.stack([places.distance, trust, inside_of(out)], -1)], -1)
     image = image[places.nearest]
     rim = rim_of(out.alpha)
     cover = torch.stack([out.alpha, rim, rim * (1 - body_share(out))[places.nearest]], -1)
-    image = torch.cat([image[..., :4], person, image[..., 4:], cover], -1)
+    image = torch.cat([image[..., :4], person, image[..., 4:], cover, chest[..., None]], -1)
     levels = [image.permute(2, 0, 1)[None].contiguous()]
     for _ in range(LEVELS - 1):
         levels.append(F.avg_pool2d(levels[-1], 2, ceil_mode=True, count_include_pad=False))
@@ -289,6 +293,20 @@ def add_detail(
     return replace(out, rgb=rgb, alpha=alpha)
 
 
+def moving_share(
+    detail: PhotoDetail | None, out: RenderOutput, places: Places, camera: Camera, chin_y: float,
+    still: tuple[float, float],
+) -> Float[Tensor, "height width"]:  # fmt: skip
+    """How far a frame shows what its render does: not where the photo shows the chest at the point or before
+    it, and not where the neck moves it by less than the weights `still`."""
+    weight = shown_weight(places.rest, out, chin_y)
+    if detail is not None:
+        image = _level(detail, camera, out.alpha.shape)[:, [CHEST]]
+        grid = (places.uv_photo * 2 - 1)[None]
+        weight = weight * (1 - F.grid_sample(image, grid, padding_mode="border", align_corners=False)[0, 0])
+    return smoothstep(weight, *still)
+
+
 def sharp_lookup(
     image: Float[Tensor, "1 channel _ _"], grid: Float[Tensor, "1 height width 2"],
     smooth: Float[Tensor, "height width channel"],
@@ -306,7 +324,7 @@ def without_specks(weight: Float[Tensor, "height width"]) -> Float[Tensor, "heig
     return torch.from_numpy(cv2.GaussianBlur(median, (0, 0), SPECK_BLUR_PX))
 
 
-def _level(detail: PhotoDetail, camera: Camera, shape: torch.Size) -> Float[Tensor, "1 14 _ _"]:
+def _level(detail: PhotoDetail, camera: Camera, shape: torch.Size) -> Float[Tensor, "1 15 _ _"]:
     return detail.levels[level_of(detail, camera, tuple(shape))]
 
 

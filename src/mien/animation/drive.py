@@ -17,17 +17,17 @@ from mien.animation.detail import (
     add_detail,
     carried_of,
     make_detail,
+    moving_share,
     outline_share,
     places_of,
 )
 from mien.animation.fastlayer import fast_layer
 from mien.animation.glasses import draw_glasses
 from mien.animation.layer import Layer
-from mien.animation.plate import shown_weight
+from mien.animation.plate import moving_weight
 from mien.animation.wornlayer import WornLayer, WornPhoto, moved, over_layer, over_render, worn_photo
 from mien.core.camera import Camera
 from mien.core.compiled import has_numba
-from mien.core.curves import smoothstep
 from mien.core.geometry import axis_angle_to_matrix
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
@@ -71,6 +71,8 @@ class Puppet:
     """Vertices that the neck moves enough to be drawn."""
     moving_shell: Int[Tensor, " moving_too"]
     """The same of the hair's shell."""
+    neck: Float[Tensor, " vertex"]
+    """How far the neck moves each vertex of the body."""
     detail: PhotoDetail | None = None
     """What the photo shows beyond the render; None draws the plain render."""
     beard: Beard | None = None
@@ -105,10 +107,11 @@ def make_puppet(
     if shell is not None:
         used = torch.from_numpy(np.unique(shell.shell.faces)).long()
         moving_shell = used[moves(shell.vertices_head[used], chin_y)]
+    neck = moving_weight(neutral - fit.torso, chin_y)
     moving_body = torch.nonzero(moves(neutral, chin_y))[:, 0]
     beard = None if fit.beard is None else make_beard(model, fit.beard)
     puppet = Puppet(
-        avatar, generator, model, planes, carrier, shell, chin_y, moving_body, moving_shell, beard=beard
+        avatar, generator, model, planes, carrier, shell, chin_y, moving_body, moving_shell, neck, beard=beard
     )
     return replace(puppet, detail=photo_detail(puppet)) if detail else puppet
 
@@ -132,9 +135,10 @@ def photo_detail(puppet: Puppet) -> PhotoDetail:
     photo, alpha = avatar.photo.float() / 255, avatar.alpha.float() / 255
     hidden = hidden_share(avatar.glasses, avatar.cover)
     share = None if hidden is None else torch.from_numpy(hidden).float() / 255
+    chest = None if avatar.chest is None else avatar.chest.float() / 255
     return make_detail(
         photo, alpha, canvas.plate, canvas.camera, head, out, puppet.chin_y,
-        hidden=share, folded=_folded(puppet, head, canvas.camera, (height, width)),
+        hidden=share, folded=_folded(puppet, head, canvas.camera, (height, width)), chest=chest,
     )  # fmt: skip
 
 
@@ -263,7 +267,7 @@ def plain_layer(
 ) -> Layer:
     """What a render, seen by `camera`, shows of the head, with the photo's detail if there is any."""
     places = _places(puppet, out, camera, motion)
-    share = smoothstep(shown_weight(places.rest, out, motion.chin_y), *STILL_WEIGHT)
+    share = moving_share(puppet.detail, out, places, camera, motion.chin_y, STILL_WEIGHT)
     if puppet.detail is not None:
         out = add_detail(puppet.detail, out, places, camera, motion)
     return Layer(corner_px, (out.rgb * share[..., None]).numpy(), (out.alpha * share).numpy())
@@ -295,8 +299,9 @@ def moving_box(puppet: Puppet, canvas: Canvas, head: PosedHead) -> tuple[int, in
 def _posed(puppet: Puppet, expression: Float[Tensor, "52"], motion: HeadMotion | None) -> PosedHead:
     fit = puppet.avatar.fit
     head = pose_head(
-        puppet.model, fit.identity, expression, puppet.carrier, motion, torso=fit.torso, beard=puppet.beard
-    )
+        puppet.model, fit.identity, expression, puppet.carrier, motion, torso=fit.torso, neck=puppet.neck,
+        beard=puppet.beard,
+    )  # fmt: skip
     return head if puppet.detail is None else carrying(head, puppet.detail.carried)
 
 

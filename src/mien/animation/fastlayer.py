@@ -52,17 +52,17 @@ def fast_layer(
     )
     find_places(
         alpha, out.depth.numpy(), hair_alpha, carried, nearest, ray.numpy(), position, motion_numbers(motion),
-        NECK_STEPS, towards, own, intrinsics, still, share, uv_rest, step, distance, shift,
+        NECK_STEPS, towards, own, intrinsics, share, uv_rest, step, distance, shift,
     )  # fmt: skip
     gather(step, nearest, spread)
     spread = cv2.GaussianBlur(spread, (0, 0), BESIDE_BLUR_PX)
-    shown = cv2.dilate((share > 0).astype(np.uint8), np.ones((2 * AROUND_PX + 1,) * 2, np.uint8))
+    shown = cv2.dilate((share > still[0]).astype(np.uint8), np.ones((2 * AROUND_PX + 1,) * 2, np.uint8))
     turn_deg = torch.tensor(math.degrees(turn_of(photo, camera, motion)))
     per_shift = float(photo.intrinsics[1, 1]) * detail.levels[0].shape[2]
     look_up(
         detail.tables[level_of(detail, camera, alpha.shape)], alpha, hair_alpha, out.planes[..., 1].numpy(),
         uv_rest, step, spread, distance, shift, shown, per_shift, float(smoothstep(turn_deg, *TURN_DEG)),
-        weight, fine, person, rim, beside,
+        still, share, weight, fine, person, rim, beside,
     )  # fmt: skip
     weight = without_specks(torch.from_numpy(weight)).numpy()
     gather(rim[..., None], nearest, outline[..., None])

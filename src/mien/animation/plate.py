@@ -5,18 +5,13 @@ from typing import Final
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int, UInt8
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mien.core.curves import smoothstep
-from mien.generator.model import Generator
-from mien.generator.render import PosedHead, RenderOutput, make_hair_shell, render
-from mien.inversion.invert import Inversion
-from mien.morphable.carry import make_carrier
+from mien.generator.render import RenderOutput
 from mien.morphable.chart import AXIS_Z
-from mien.morphable.fit import FaceFit
-from mien.morphable.model import MorphableModel, neck_weight
-from mien.tracking.background import inpaint_background
+from mien.morphable.model import neck_weight
 
 MOVED: Final = (0.3, 0.55)
 """Neck weights between which the person's pixels leave the plate; the render has taken over before."""
@@ -64,34 +59,3 @@ def flat_nearest(valid: Bool[np.ndarray, "height width"]) -> Int[np.ndarray, "he
     place = np.zeros(label.max() + 1, np.int64)
     place[label[valid]] = np.flatnonzero(valid)
     return place[label]
-
-
-def make_plates(
-    rgb: UInt8[np.ndarray, "height width 3"], alpha: Float32[np.ndarray, "height width"], fit: FaceFit,
-    inversion: Inversion, generator: Generator, model: MorphableModel,
-) -> tuple[UInt8[np.ndarray, "height width 3"], UInt8[np.ndarray, "height width 3"]]:  # fmt: skip
-    """Plate (chest kept) and background (nobody kept)."""
-    weight = photo_neck_weight(rgb.shape[:2], fit, inversion, generator, model)
-    t = np.clip((weight - MOVED[0]) / (MOVED[1] - MOVED[0]), 0, 1)
-    plate = inpaint_background(rgb, (alpha * t).astype(np.float32))
-    kept = (alpha * (1 - t))[..., None]  # the in-painter widens what it takes out, over the chest too
-    plate = np.round(plate + kept * (rgb.astype(np.float32) - plate)).clip(0, 255).astype(np.uint8)
-    return plate, inpaint_background(rgb, alpha)
-
-
-def photo_neck_weight(
-    shape: tuple[int, ...], fit: FaceFit, inversion: Inversion, generator: Generator, model: MorphableModel
-) -> Float32[np.ndarray, "height width"]:
-    """How far the neck would move what each photo pixel shows; beyond the render, by the height there."""
-    height, width = shape[:2]
-    neutral = fit.neutral(model)
-    chin_y = model.chin_y(neutral)
-    camera = fit.photo_camera(width, height)
-    rays = camera.rays(height, width)
-    with torch.no_grad():
-        carrier = make_carrier(model, neutral)
-        planes = inversion.planes(generator, fit.expression)
-        shell = make_hair_shell(generator, planes, model, carrier)
-        head = PosedHead(model, fit.vertices(model).numpy(), carrier)
-        out = render(generator, planes, head, camera, height, width, shell=shell)
-    return shown_weight(rays.origins + rays.directions * filled_depth(out)[..., None], out, chin_y).numpy()

@@ -75,17 +75,18 @@ def pose_head(
     motion: HeadMotion | None = None,
     *,
     torso: Float[Tensor, "#vertex 3"] | None = None,
+    neck: Float[Tensor, " vertex"] | None = None,
     beard: Beard | None = None,
 ) -> PosedHead:
-    """Vertices for identity and expression, `torso` added (see `FaceFit`), moved along the neck; with a
-    beard, which turns with the head, however long it is.
+    """Vertices for identity and expression, `torso` added (see `FaceFit`), moved along the neck, each as
+    far as `neck` says (None: by its height); with a beard, which turns with the head, however long it is.
     """
     vertices = model.vertices(identity, expression)
     tuck_mouth(model, vertices, expression)
     if torso is not None:
         vertices = vertices + torso
     if motion is not None:
-        vertices = motion.apply(vertices)
+        vertices = motion.apply(vertices, neck)
     if beard is None:
         return PosedHead(model, vertices.numpy().astype(np.float32), carrier, motion)
     turn = torch.eye(3) if motion is None else motion.R_chest_head

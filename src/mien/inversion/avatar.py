@@ -14,7 +14,7 @@ from mien.generator.decoder import OUTPUTS
 from mien.generator.texels import SIZE
 from mien.inversion.hairprior import HEIGHT_SIZE
 from mien.inversion.invert import Inversion
-from mien.inversion.soundness import provenance_of, require_sound
+from mien.inversion.soundness import CHEST, provenance_of, require_sound
 from mien.morphable.crop import CropRegion
 from mien.morphable.fit import FaceFit, orbit_camera
 from mien.morphable.worn import FaceCover, WornGlasses
@@ -69,6 +69,8 @@ class Avatar:
     """None if the person wears none."""
     cover: FaceCover | None = None
     """Hands and things before the face; None if there are none. The matte leaves them out."""
+    chest: UInt8[Tensor, "height width"] | None = None
+    """How far each pixel shows shoulders and clothes, which stay when the neck moves what is as high."""
 
 
 def save_avatar(path: Path, avatar: Avatar) -> None:
@@ -96,6 +98,7 @@ def save_avatar(path: Path, avatar: Avatar) -> None:
         "response_crosstalk": avatar.response_crosstalk,
         **_glasses_tensors(avatar.glasses),
         **_cover_tensors(avatar.cover),
+        **({} if avatar.chest is None else {CHEST: avatar.chest}),
     }
     header = {"kind": KIND, "provenance": avatar.provenance, "residual_error": fit.residual}
     write_safetensors(path, tensors, header)
@@ -121,7 +124,8 @@ def load_avatar(path: Path) -> Avatar:
     inversion = Inversion(t["w"], t["residual"].float(), t["hair_height"], t["expression"], t.get(DENSITY))
     pictures = (t["photo"], t["alpha"], t["plate"], t["background"])
     response = (t["response_values"], t["response_crosstalk"])
-    return Avatar(inversion, fit, *pictures, *response, provenance, _glasses_of(t, path), _cover_of(t, path))
+    worn = (_glasses_of(t, path), _cover_of(t, path))
+    return Avatar(inversion, fit, *pictures, *response, provenance, *worn, t.get(CHEST))
 
 
 def _glasses_tensors(worn: WornGlasses | None) -> dict[str, Tensor]:

@@ -51,6 +51,8 @@ RIM_WIDTH: Final = 0.016  # of the crop's side
 RIM_WEIGHT: Final = 0.02
 LEAST_ALIKE: Final = 0.1
 """Share of the hair's pixels above the chin whose colours are rarer than those that it may have below."""
+THIN: Final = 0.008
+"""Half width of a line that connects nothing, in sides of the region."""
 GLASSES_SHARE: Final = 12
 """Of 255: pixels that glasses hide by more are not looked at."""
 MIN_HAIR_SHARE: Final = 0.02  # of the face's area; less is no hair
@@ -251,8 +253,17 @@ def worn_below(
     lab: np.ndarray = cv2.GaussianBlur(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32), (0, 0), 1.5)
     likely = log_likelihood(lab, above)
     alike = (likely > np.quantile(likely[above], LEAST_ALIKE)) & shown
-    grown = keep_connected(alike | above, above)
+    grown = _hanging(alike | above, above, round(THIN * np.sqrt(part.size)))
     return (below & (hair > 0) & ~grown).astype(np.float32)
+
+
+def _hanging(hair: np.ndarray, seed: np.ndarray, thin_px: int) -> np.ndarray:
+    """What is connected with the seed by more than a thin line, such as the rim of a neck beside a collar."""
+    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * thin_px + 1,) * 2)
+    thick = cv2.morphologyEx(hair.astype(np.uint8), cv2.MORPH_OPEN, ball).astype(bool)
+    kept = keep_connected(thick, seed).astype(np.uint8)
+    around = cv2.dilate(kept, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (4 * thin_px + 1,) * 2))
+    return keep_connected(hair, seed) & ((around > 0) | seed)
 
 
 def hair_coloured(

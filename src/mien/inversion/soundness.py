@@ -11,6 +11,8 @@ from mien.core.checkpoint import require_keys
 from mien.core.errors import CheckpointError
 
 RGB_PICTURES: Final = ("photo", "plate", "background")
+CHEST: Final = "chest"
+"""A picture that is missing in the files of earlier versions."""
 
 Sizes = Mapping[str, tuple[int | None, ...]]
 """Shapes by name; None is any size."""
@@ -27,6 +29,8 @@ def require_sound(
     height, width = photo.shape[:2] if photo is not None and photo.ndim == 3 else (None, None)
     pictures: dict[str, tuple[int | None, ...]] = dict.fromkeys(RGB_PICTURES, (height, width, 3))
     pictures["alpha"] = (height, width)
+    if CHEST in tensors:
+        pictures[CHEST] = (height, width)
     require_keys(dict(tensors), {**fixed, **pictures}, source=str(path))
     for name, tensor in {**tensors, **(tuned or {})}.items():
         is_picture = name in pictures

@@ -119,9 +119,14 @@ class HeadMotion:
     joint: Float[Tensor, "3"]
     chin_y: float
 
-    def apply(self, xyz_rest: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
-        """Rest pose to moved pose."""
-        return _blend(xyz_rest, xyz_rest, self, inverse=False)
+    def apply(
+        self, xyz_rest: Float[Tensor, "*batch 3"], weight: Float[Tensor, "*batch"] | None = None
+    ) -> Float[Tensor, "*batch 3"]:
+        """Rest pose to moved pose; `weight` is how far each point goes along (None: by its height)."""
+        return _blend(xyz_rest, self._weight(xyz_rest) if weight is None else weight, self, inverse=False)
+
+    def _weight(self, xyz_rest: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
+        return neck_weight(xyz_rest[..., 1], self.chin_y)
 
     @cached_property
     def turn(self) -> tuple[Tensor, Tensor]:
@@ -132,9 +137,9 @@ class HeadMotion:
 
     def invert(self, xyz_moved: Float[Tensor, "*batch 3"], steps: int = 6) -> Float[Tensor, "*batch 3"]:
         """Moved pose to rest pose, by fixed-point iteration on the blend weight."""
-        rest = _blend(xyz_moved, xyz_moved, self, inverse=True)
+        rest = _blend(xyz_moved, self._weight(xyz_moved), self, inverse=True)
         for _ in range(steps):
-            rest = _blend(xyz_moved, rest, self, inverse=True)
+            rest = _blend(xyz_moved, self._weight(rest), self, inverse=True)
         return rest
 
     def invert_rigid_first(
@@ -148,9 +153,9 @@ class HeadMotion:
         return rest.view(xyz_moved.shape)
 
 
-def _blend(points: Tensor, weight_points: Tensor, motion: HeadMotion, *, inverse: bool) -> Tensor:
+def _blend(points: Tensor, weight: Tensor, motion: HeadMotion, *, inverse: bool) -> Tensor:
     """Rotate each point by its share of the motion (Rodrigues on vectors, about one axis)."""
-    weight = neck_weight(weight_points[..., 1], motion.chin_y)[..., None]
+    weight = weight[..., None]
     axis, angle = motion.turn
     local = points - motion.joint
     if inverse:

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from mien.animation.detail import (
+    CHEST,
     COVER,
     DISTANCE,
     FACING,
@@ -42,13 +43,13 @@ def smooth(x, limits):
 @no_type_check
 def find_places(
     alpha, depth, hair_alpha, carried, nearest, ray, origin, motion, neck_steps, R_photo, photo, K_photo,
-    still, share, uv_rest, step, distance, shift,
+    weights, uv_rest, step, distance, shift,
 ):  # fmt: skip
-    """Write of every pixel how far it is shown [h, w], where the photo has its point at rest [h, w, 2], the
-    step from there to where the photo has what it shows, its distance and how far the expression moved it.
+    """Write of every pixel how far the neck moves it [h, w], where the photo has its point at rest [h, w, 2],
+    the step from there to where the photo has what it shows, its distance and how the expression moves it.
 
     nearest: flat [h, w]; ray: takes (column, row, 1) to the world; R_photo, photo, K_photo: world to camera
-    axes, position and intrinsics of the photo's camera; still: limits of the share.
+    axes, position and intrinsics of the photo's camera.
     """
     height, width = alpha.shape
     chin = motion[10]
@@ -67,7 +68,7 @@ def find_places(
             a = alpha[row, column]
             covered = smooth(a, COVERED)
             unknown = smooth(weight, UNKNOWN)
-            share[row, column] = smooth(unknown + covered * (weight - unknown), still)
+            weights[row, column] = unknown + covered * (weight - unknown)
             x, y, z = x - photo[0], y - photo[1], z - photo[2]
             cx = R_photo[0, 0] * x + R_photo[0, 1] * y + R_photo[0, 2] * z
             cy = R_photo[1, 0] * x + R_photo[1, 1] * y + R_photo[1, 2] * z
@@ -141,6 +142,19 @@ def _bilinear(image, x, y, out):
 
 @njit(fastmath=True)
 @no_type_check
+def _clamped(image, x, y, channel):
+    """A channel of an image at texel coordinates; beyond its sides as on them."""
+    x = min(max(x, np.float32(0)), np.float32(image.shape[1] - 1))
+    y = min(max(y, np.float32(0)), np.float32(image.shape[0] - 1))
+    i, j = int(x), int(y)
+    i2, j2 = min(i + 1, image.shape[1] - 1), min(j + 1, image.shape[0] - 1)
+    s, t = x - i, y - j
+    above = (1 - s) * image[j, i, channel] + s * image[j, i2, channel]
+    return (1 - t) * above + t * ((1 - s) * image[j2, i, channel] + s * image[j2, i2, channel])
+
+
+@njit(fastmath=True)
+@no_type_check
 def _bicubic(image, x, y, across, down, out):
     """The first four channels likewise."""
     i, j = math.floor(x), math.floor(y)
@@ -157,18 +171,20 @@ def _bicubic(image, x, y, across, down, out):
 @no_type_check
 def look_up(
     image, alpha, hair_alpha, plane_v, uv_rest, step, spread, distance, shift, shown, per_shift, turned,
-    weight, fine, person, rim, beside,
+    still, share, weight, fine, person, rim, beside,
 ):  # fmt: skip
     """Write of every pixel that is shown how far its detail counts [h, w], the detail [h, w, 4], the person
     beside the render [h, w, 4] and how far what lies beside it may be shown; of all, nearness to the outline.
 
     image: [y, x, 16], channels of `detail.levels` and two more; per_shift: pixels of the photo per `shift`;
-    turned: how far the view has turned, in [0, 1].
+    turned: how far the view has turned, in [0, 1]; still: neck weights between which pixels are shown; share:
+    how far the neck moves them, which becomes how far they are shown [h, w].
     """
     looked, across, down = np.empty(16, np.float32), np.empty(4, np.float32), np.empty(4, np.float32)
     for row in range(alpha.shape[0]):
         for column in range(alpha.shape[1]):
-            weight[row, column] = beside[row, column] = 0
+            moved = share[row, column]
+            share[row, column] = weight[row, column] = beside[row, column] = 0
             for k in range(4):
                 fine[row, column, k] = person[row, column, k] = 0
             a = alpha[row, column]
@@ -191,6 +207,7 @@ def look_up(
                 inside = 1 - hair_alpha[row, column] / max(a, MIN_ALPHA)
             seen = 1 - smooth(distance[row, column] - looked[DISTANCE], HIDDEN)
             same = 1 - abs(inside - looked[INSIDE])
+            share[row, column] = smooth(moved * (1 - _clamped(image, x, y, CHEST)), still)
             elsewhere = max(turned, smooth(shift[row, column] * per_shift, SHIFTED))
             weight[row, column] = seen * same * (1 - elsewhere * (1 - smooth(looked[TRUST], FACING)))
             beside[row, column] = max(ONE - looked[COVER], looked[HAIR_RIM])

@@ -27,7 +27,7 @@ from mien.animation.kinds.interface import Report, Tools
 from mien.animation.kinds.photo import AvatarOptions, prepare, provenance
 from mien.animation.layer import Layer
 from mien.animation.motion import Motion
-from mien.animation.plate import make_plates
+from mien.animation.plates import make_plates
 from mien.animation.response import ExpressionResponse
 from mien.animation.retarget import DrivenMotion, Retargeting
 from mien.animation.sheet import avatar_sheet
@@ -169,8 +169,8 @@ class BaseKind:
             report=lambda stage, share: report(stage, 0.05 + 0.5 * share),
         )  # fmt: skip
         report("background", 0.6)
-        plate, background = make_plates(seen, alpha, fit, inversion, generator, model)
-        pictures = [torch.from_numpy(np.array(p)) for p in (rgb, plate, background)]
+        plates = make_plates(seen, alpha, evidence, fit, inversion, generator, model)
+        pictures = [torch.from_numpy(np.array(p)) for p in (rgb, plates.plate, plates.background)]
         identity = ExpressionResponse.identity()
         avatar = Avatar(
             inversion=inversion,
@@ -184,6 +184,7 @@ class BaseKind:
             provenance=provenance(ready, options, generator_sha256=_sha256(options.model)),
             glasses=glasses,
             cover=cover,
+            chest=torch.from_numpy(plates.chest),
         )
         report("calibrating", 0.7)
         response = measure_response(make_puppet(avatar, generator, model), probes=options.probes)

@@ -11,12 +11,11 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from mien.animation.detail import add_detail, outline_share, places_of
+from mien.animation.detail import add_detail, moving_share, outline_share, places_of
 from mien.animation.drive import STILL_WEIGHT, Canvas, Puppet, moving_box, to_uint8, with_worn
 from mien.animation.layer import Layer
 from mien.animation.paper.edited import FaceView
 from mien.animation.paper.masks import reproject_mask
-from mien.animation.plate import shown_weight
 from mien.core.camera import Camera
 from mien.core.curves import smoothstep
 from mien.generator.planes import Planes
@@ -52,7 +51,7 @@ def compose_frame(
     places = places_of(puppet.avatar.fit.photo_camera(width, height), out, camera, motion)
     around = out if puppet.detail is None else add_detail(puppet.detail, out, places, camera, motion)
     mask = reproject_mask(view.face, view.distance, photo, places.rest) * smoothstep(out.alpha, 0.05, 0.5)
-    share = smoothstep(shown_weight(places.rest, out, motion.chin_y), *STILL_WEIGHT)[..., None]
+    share = moving_share(puppet.detail, out, places, camera, motion.chin_y, STILL_WEIGHT)[..., None]
     face_head = carrying(head, None if tuned.detail is None else tuned.detail.carried)
     face = render(
         tuned.generator, planes, face_head, camera, *size, shell=puppet.shell, antialias=True,
@@ -74,6 +73,7 @@ def posed(puppet: Puppet, expression: Float[Tensor, "52"], motion: HeadMotion | 
     """A puppet's head, with what its detail needs."""
     fit = puppet.avatar.fit
     head = pose_head(
-        puppet.model, fit.identity, expression, puppet.carrier, motion, torso=fit.torso, beard=puppet.beard
-    )
+        puppet.model, fit.identity, expression, puppet.carrier, motion, torso=fit.torso, neck=puppet.neck,
+        beard=puppet.beard,
+    )  # fmt: skip
     return head if puppet.detail is None else carrying(head, puppet.detail.carried)

@@ -1,0 +1,128 @@
+"""What stays when the head moves: clothes told from hair, and a chest that is not drawn along."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from tests.animation.test_detail import turned
+
+from mien.animation.chest import clothes_of
+from mien.animation.drive import Puppet, make_puppet, photo_canvas, render_moving
+from mien.core.camera import Camera
+from mien.inversion.evidence import PhotoEvidence
+
+SIDE = 200
+BROWN, BLUE, SKIN = (90, 60, 40), (40, 60, 160), (205, 160, 140)
+ABOVE_CHIN = np.repeat(np.linspace(0.4, -0.2, SIDE, dtype=np.float32)[:, None], SIDE, 1)
+"""The chin is at two thirds of the picture's height."""
+AWAY = np.full((SIDE, SIDE), 0.3, np.float32)
+
+
+def rectangle(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
+    mask = np.zeros((SIDE, SIDE), bool)
+    mask[y0:y1, x0:x1] = True
+    return mask
+
+
+def drawn(
+    parts: list[tuple[np.ndarray, tuple[int, int, int]]], hair: np.ndarray, worn: np.ndarray, skin: np.ndarray
+) -> PhotoEvidence:
+    """A picture of coloured parts with some noise; what counts as hair, clothes below the chin and body."""
+    rgb = np.full((SIDE, SIDE, 3), 128.0)
+    for mask, colour in parts:
+        rgb[mask] = colour
+    rgb += np.random.default_rng(0).normal(0, 6, rgb.shape)
+    flat = lambda a: torch.from_numpy(np.ascontiguousarray(a)).view(SIDE * SIDE)  # noqa: E731
+    nothing = torch.zeros(SIDE * SIDE)
+    return PhotoEvidence(
+        box_px=(0, 0, SIDE, SIDE), camera=Camera(torch.eye(4), torch.eye(3)),
+        origins=torch.zeros(SIDE * SIDE, 3), directions=torch.zeros(SIDE * SIDE, 3),
+        rgb=torch.from_numpy(rgb.clip(0, 255).astype(np.float32) / 255).view(-1, 3),
+        alpha=flat((hair | skin).astype(np.float32)), body_hit=flat(skin), body_depth=nothing,
+        body_planes=torch.zeros(SIDE * SIDE, 3), facing=nothing, folded=nothing,
+        hair=flat(hair.astype(np.float32)), worn=flat(worn.astype(np.float32)), locks=nothing,
+        colour_weight=nothing, interior=nothing,
+    )  # fmt: skip
+
+
+FACE = rectangle(70, 40, 130, 140)
+TOP = rectangle(60, 10, 140, 40)
+SHOULDERS = rectangle(10, 150, 190, 200) & ~FACE
+
+
+def test_clothes_beside_the_chin_are_found_by_their_colour() -> None:
+    collar = rectangle(135, 110, 190, 150)  # higher than the chin, where it is not yet known to be worn
+    hair = TOP | SHOULDERS | collar
+    evidence = drawn([(FACE, SKIN), (TOP, BROWN), (SHOULDERS | collar, BLUE)], hair, SHOULDERS, FACE)
+    found = clothes_of(evidence, ABOVE_CHIN, AWAY) > 0.5
+    assert found[SHOULDERS | collar].mean() > 0.97
+    assert not found[TOP | FACE].any()
+
+
+def test_hair_that_hangs_over_the_shoulder_is_none_of_them() -> None:
+    lock = rectangle(40, 10, 62, 200)
+    clothes = SHOULDERS & ~lock
+    worn = SHOULDERS  # as if the lock had been taken for clothes
+    evidence = drawn([(FACE, SKIN), (TOP | lock, BROWN), (clothes, BLUE)], TOP | lock | clothes, worn, FACE)
+    found = clothes_of(evidence, ABOVE_CHIN, AWAY) > 0.5
+    assert found[clothes].mean() > 0.95
+    assert found[lock].mean() < 0.1
+
+
+@pytest.mark.parametrize(("line_px", "clothes"), [(3, True), (16, False)])
+def test_a_suit_as_dark_as_the_hair_hangs_together_with_it_by_a_thin_line(
+    line_px: int, *, clothes: bool
+) -> None:
+    rim = rectangle(132, 30, 132 + line_px, 160)
+    hair = TOP | rim | SHOULDERS
+    evidence = drawn([(FACE, SKIN), (hair, BROWN)], hair, np.zeros_like(hair), FACE)
+    found = clothes_of(evidence, ABOVE_CHIN, AWAY) > 0.5
+    assert (found[SHOULDERS].mean() > 0.9) == clothes
+    assert not found[TOP].any()
+
+
+def test_skin_beside_the_neck_is_none_of_them() -> None:
+    neck = rectangle(130, 120, 140, 150)
+    hair = TOP | SHOULDERS | neck
+    parts = [(FACE | neck, SKIN), (TOP, BROWN), (SHOULDERS, BLUE)]
+    found = clothes_of(drawn(parts, hair, SHOULDERS | neck, FACE), ABOVE_CHIN, AWAY) > 0.5
+    assert found[neck].mean() < 0.1
+    assert found[SHOULDERS].mean() > 0.97
+
+
+def test_what_is_wide_is_clothes_whatever_its_colour() -> None:
+    far = rectangle(0, 150, 40, 200)
+    hair = TOP | far
+    evidence = drawn([(FACE, SKIN), (hair, BROWN)], hair, np.zeros_like(hair), FACE)
+    assert (clothes_of(evidence, ABOVE_CHIN, np.where(far, np.float32(0.5), AWAY)) > 0.5)[far].mean() > 0.9
+
+
+def test_what_the_photo_shows_of_the_chest_is_not_drawn_along(puppet: Puppet) -> None:
+    """With a chest everywhere nothing of the head is drawn; with none it is."""
+    avatar, motion = puppet.avatar, turned(puppet, 0.2)
+    assert avatar.chest is not None
+    frames = []
+    for value in (0, 255):
+        other = replace(avatar, chest=torch.full_like(avatar.chest, value))
+        still = make_puppet(other, puppet.generator, puppet.model)
+        frames.append(render_moving(still, photo_canvas(other), avatar.fit.expression, motion))
+    plate = avatar.plate.numpy()
+    assert (np.abs(frames[0].astype(int) - plate).max(-1) > 8).mean() > 0.05
+    np.testing.assert_array_equal(frames[1], plate)
+
+
+def test_a_photos_chest_is_not_its_face(puppet: Puppet) -> None:
+    avatar = puppet.avatar
+    assert avatar.chest is not None
+    chest, person = avatar.chest.numpy(), avatar.alpha.numpy() > 200
+    points = avatar.fit.landmarks_px.numpy()
+    face = np.zeros_like(chest)
+    cv2.fillConvexPoly(face, cv2.convexHull(np.round(points).astype(np.int32)), 1)
+    assert not chest[cv2.erode(face, np.ones((9, 9), np.uint8)) > 0].any()
+    rows = slice(int(points[152, 1]) + 25, None)  # the collar and what is below
+    assert person[rows].sum() > 1000
+    assert (chest[rows] > 250)[person[rows]].mean() > 0.5
+    kept = avatar.plate.numpy()[rows] == avatar.photo.numpy()[rows]
+    assert kept.all(-1)[person[rows]].mean() > 0.9
