@@ -110,7 +110,9 @@ def test_what_the_photo_shows_of_the_chest_is_not_drawn_along(puppet: Puppet) ->
         frames.append(render_moving(still, photo_canvas(other), avatar.fit.expression, motion))
     plate = avatar.plate.numpy()
     assert (np.abs(frames[0].astype(int) - plate).max(-1) > 8).mean() > 0.05
-    np.testing.assert_array_equal(frames[1], plate)
+    assert (
+        np.abs(frames[1].astype(int) - plate).max(-1) > 8
+    ).mean() < 0.002  # what the photo hides of the neck
 
 
 def test_a_photos_chest_is_not_its_face(puppet: Puppet) -> None:

@@ -48,8 +48,8 @@ def at(image: Tensor, azimuth: float, height: float) -> Tensor:
 def test_a_beard_goes_on_to_the_sides_and_smooth_faces_keep_their_guess() -> None:
     guess = torch.full((3, SIZE, SIZE), 1.0)
     seen = colours(-1.0, 1.0)
-    assert with_beard(guess, seen, pixels(0.1, 0.1)) is guess
-    bearded = with_beard(guess, seen, pixels(0.3, 0.1))
+    assert with_beard(guess, seen, pixels(0.1, 0.1), pixels(0.1, 0.1)) is guess
+    bearded = with_beard(guess, seen, pixels(0.3, 0.1), pixels(0.3, 0.1))
     hidden_jaw, scalp = at(bearded, 70, -0.12), at(bearded, 70, 0.15)
     assert hidden_jaw.mean() < 0.5
     torch.testing.assert_close(scalp, torch.ones(3))
@@ -58,7 +58,7 @@ def test_a_beard_goes_on_to_the_sides_and_smooth_faces_keep_their_guess() -> Non
 def test_what_is_hidden_of_a_beard_that_stands_off_looks_like_what_is_seen() -> None:
     guess = torch.full((3, SIZE, SIZE), 1.0)
     formed = ((JAW_HEIGHT[1] > HEIGHT) & FACE).float()
-    bearded = with_beard(guess, colours(-1.0, 1.0), pixels(0.1, 0.1), formed)
+    bearded = with_beard(guess, colours(-1.0, 1.0), pixels(0.1, 0.1), pixels(0.1, 0.1), formed)
     assert at(bearded, 70, -0.12).mean() < -0.4
     torch.testing.assert_close(bearded[:, formed == 0], guess[:, formed == 0])
 
@@ -69,3 +69,12 @@ def test_colours_go_on_from_where_they_are_seen() -> None:
     assert at(filled, 66, 0.0).mean() > 0.3
     nothing = torch.zeros(3, SIZE, SIZE), torch.zeros(SIZE, SIZE)
     assert continued(nothing).abs().max() == 0
+
+
+def test_the_edge_of_a_face_lends_its_lightness_and_not_its_hue() -> None:
+    total, weight = colours(0.0, 0.0)
+    rim = SEEN & (AZIMUTH > 50)
+    total = total + torch.tensor([1.0, 0.0, -1.0])[:, None, None] * rim - 0.5 * rim
+    filled = at(continued((total, weight)), 66, -0.12)
+    assert (filled.max() - filled.min()) < 0.5  # 2 at the rim; what is left is the mean's
+    assert filled.mean() < -0.25

@@ -95,7 +95,7 @@ def test_what_was_seen_in_the_place_of_hair_is_kept_unless_edge_on() -> None:
     from_the_front = hair_texel_sides(shown.height[0] * HEIGHT_SCALE).prod(0) / blank.pixel**2
 
     def put(hair: Tensor, other: Tensor) -> Tensor:
-        return put_hidden(residual, shown, completed, SeenHair(hair, other, blank, blank))[:, HAIR_RGB]
+        return put_hidden(residual, shown, completed, SeenHair(hair, other, blank, blank, blank))[:, HAIR_RGB]
 
     assert put_hidden(residual, shown, completed)[:, HAIR_RGB].abs().max() > 0
     assert put(FACING[1] * 1.1 * from_the_front, none)[..., 60:240, 8:-8].abs().max() == 0
@@ -118,7 +118,7 @@ def test_hidden_skin_goes_towards_the_hue_of_seen_cheeks_and_keeps_its_lightness
     blank = Swatch(torch.zeros(3, 64, 64), torch.zeros(64, 64), torch.zeros(2, 64, 64), 0.001)
     residual = torch.zeros(1, 7, EVIDENCE_SIZE, EVIDENCE_SIZE)
     plain = put_hidden(residual, shown, completed)
-    pulled = put_hidden(residual, shown, completed, SeenHair(none, none, blank, blank))
+    pulled = put_hidden(residual, shown, completed, SeenHair(none, none, blank, blank, blank))
     moved = (pulled - plain)[0, BODY_RGB]
     azimuth, height = azimuth_and_height(chart_grid(EVIDENCE_SIZE))
     left = chart_grid(EVIDENCE_SIZE)[..., 0] < 0

@@ -33,6 +33,8 @@ from mien.morphable.chart import AXIS_Z, V_BODY
 
 HIDDEN: Final = (0.008, 0.02)
 """How far behind what the photo shows a point's detail fades, EG3D units."""
+BEHIND: Final = (0.0, 0.01)
+"""How far behind the chest what has moved there vanishes, EG3D units."""
 FACING: Final = (0.15, 0.45)
 """Cosines between surface and view in the photo between which detail is trusted from elsewhere."""
 TURN_DEG: Final = (3.0, 18.0)
@@ -105,6 +107,10 @@ class Places:
     photo's camera; 0 for hair."""
     nearest: tuple[Tensor, Tensor]
     """Row and column of the nearest pixel that shows something."""
+    uv_moved: Float[Tensor, "height width 2"]
+    """Where the photo's camera would see the points as moved, among what has not."""
+    distance_moved: Float[Tensor, "height width"]
+    """From that camera."""
 
 
 def carried_of(camera: Camera, vertices: Float[Tensor, "vertex 3"]) -> np.ndarray:
@@ -131,7 +137,8 @@ def places_of(photo: Camera, out: RenderOutput, camera: Camera, motion: HeadMoti
         uv = torch.lerp(uv, out.carried[..., :2], body[..., None])
         distance = torch.lerp(distance, out.carried[..., 2], body)
         uv = uv_rest + carried_along(uv - uv_rest, nearest)
-    return Places(rest, uv, distance, shift, nearest)
+    uv_moved, distance_moved = photo.project(points).uv, (points - photo.position).norm(dim=-1)
+    return Places(rest, uv, distance, shift, nearest, uv_moved, distance_moved)
 
 
 def carried_along(
@@ -297,13 +304,24 @@ def moving_share(
     detail: PhotoDetail | None, out: RenderOutput, places: Places, camera: Camera, chin_y: float,
     still: tuple[float, float],
 ) -> Float[Tensor, "height width"]:  # fmt: skip
-    """How far a frame shows what its render does: not where the photo shows the chest at the point or before
-    it, and not where the neck moves it by less than the weights `still`."""
+    """How far a frame shows what its render does: not the chest, which stays, nor what is behind it now, and
+    not what the neck moves by less than the weights `still`.
+
+    Hair where the photo shows the chest is what its clothes were taken for. A neck that a collar hides may
+    come out of it.
+    """
     weight = shown_weight(places.rest, out, chin_y)
     if detail is not None:
-        image = _level(detail, camera, out.alpha.shape)[:, [CHEST]]
-        grid = (places.uv_photo * 2 - 1)[None]
-        weight = weight * (1 - F.grid_sample(image, grid, padding_mode="border", align_corners=False)[0, 0])
+        image = _level(detail, camera, out.alpha.shape)[:, [DISTANCE, CHEST]]
+        before, now = (
+            F.grid_sample(image, (uv * 2 - 1)[None], padding_mode="border", align_corners=False)[0]
+            for uv in (places.uv_photo, places.uv_moved)
+        )
+        inside = ((places.uv_photo > 0) & (places.uv_photo < 1)).all(-1)
+        seen = inside * (1 - smoothstep(places.distance - before[0], *HIDDEN))
+        chest = before[1] * (1 - body_share(out) * (1 - seen))
+        weight = weight * (1 - chest)
+        weight = weight * (1 - now[1] * smoothstep(places.distance_moved - now[0], *BEHIND))
     return smoothstep(weight, *still)
 
 

@@ -22,6 +22,8 @@ HALF_SEEN: Final = 0.1
 """Weight of evidence from which on a texel's colours are carried on."""
 LIGHT: Final = 0.6
 """How much of the lightness is carried on: part of it is the shade of a cheek that turns away."""
+CARRIED_HUE: Final = 0.0
+"""The same of the hue: light that shines through the edge of a face is red."""
 BEARD: Final = (1.35, 1.75)
 """Roughness of the jaw over that of the cheek between which it is taken for bearded. Of 25 faces, 22 of them
 procedural, those without a beard on the jaw have 0.6 to 1.4, those with one 1.45 to 7.4."""
@@ -42,18 +44,19 @@ LEAST_PIXELS: Final = 100
 
 
 def with_beard(
-    guess: Float[Tensor, "3 texel texel"], seen: Splatted, face: Swatch,
+    guess: Float[Tensor, "3 texel texel"], seen: Splatted, face: Swatch, level: Swatch,
     formed: Float[Tensor, "size size"] | None = None,
 ) -> Float[Tensor, "3 texel texel"]:  # fmt: skip
     """Guessed colours (logits) of the body, with the beard that a photo shows carried on along the jaw.
 
-    `formed` is 1 where a beard stands off the skin: what is hidden of it looks like what is seen.
+    `level` is what patches are cut from, the part of `face` that is not seen edge-on. `formed` is 1 where a
+    beard stands off the skin: what is hidden of it looks like what is seen.
     """
     bearded = beard_share(face)
     if bearded <= 0 and formed is None:
         return guess
     size = guess.shape[-1]
-    grain = laid_grain(face, torch.zeros(size, size), nearest=True)
+    grain = laid_grain(level, torch.zeros(size, size), nearest=True)
     grain = torch.zeros_like(guess) if grain is None else grain
     if bearded > 0:
         share = bearded * resize(_edged_face(len(seen[1]))[None, None], size)[0, 0]
@@ -90,8 +93,9 @@ def continued(seen: Splatted) -> Float[Tensor, "3 size size"]:
     face = on_face(chart_grid(len(weight))) & (weight > HALF_SEEN)
     if not face.any():
         return torch.zeros_like(total)
-    mean = (total / weight.clamp(min=1e-6))[:, face].mean(1)[:, None, None]
-    return fill_chart((total - weight * mean) * face, weight * face) + mean
+    mean = (total[:, face].sum(1) / weight[face].sum())[:, None, None]
+    filled = fill_chart((total - weight * mean) * face, weight * face)
+    return part_of(filled, CARRIED_HUE, 1.0) + mean
 
 
 @lru_cache(maxsize=1)

@@ -71,6 +71,8 @@ class SeenHair:
     swatch: Swatch
     face: Swatch
     """Skin and beard of cheeks and jaw."""
+    level: Swatch
+    """What of it is not seen edge-on."""
     formed: Float[Tensor, "size size"] | None = None
     """0 to 1 where a beard stands off the skin; None if none does."""
 
@@ -100,7 +102,7 @@ def put_hidden(
     body, hair = (_fitted(colours[None], size)[0] for colours in (completed.body, completed.hair))
     if seen is not None:
         skin = _skin_as_seen(body, evidence.body)
-        body = with_beard(skin, evidence.body, seen.face, seen.formed)
+        body = with_beard(skin, evidence.body, seen.face, seen.level, seen.formed)
     own_hair = residual[0, HAIR_RGB] + base[HAIR_RGB]
     hair = _as_seen(hair, own_hair, evidence, glimpsed, None if seen is None else seen.swatch)
     out = residual.clone()

@@ -24,9 +24,13 @@ WHOLE: Final = 0.97
 """Share of a patch that must be shown."""
 LEAST_PATCHES: Final = 16
 """Places that patches may come from; with fewer, strands are drawn."""
+LEAST_NEAREST: Final = 500
+"""The same where only the nearest are taken: else one is, again and again, and shows as a lattice."""
 TRIES: Final = 4
 """Places drawn for every patch: the nearest to its own height on the head is taken."""
 NEAREST_TRIES: Final = 128
+SCATTER: Final = 0.1
+"""How much farther than the nearest a place may be, on the chart."""
 MOST_ENLARGED: Final = 3.0
 LEAST_POWER: Final = 0.1
 
@@ -67,9 +71,9 @@ def laid_grain(
         width = 2 * round(share * size / 2)
         height_px, width_px = (2 * round(n * width * ratio / 2) for n in (tall, 1))
         places = torch.nonzero(_wholly(swatch.shown[None], height_px, width_px) >= WHOLE)
-        if len(places) >= LEAST_PATCHES:
+        if len(places) >= (LEAST_NEAREST if nearest else LEAST_PATCHES):
             break
-    else:
+    if len(places) < LEAST_PATCHES:
         return None
     tall_texels = width * tall
     random = torch.Generator().manual_seed(seed)
@@ -83,6 +87,7 @@ def laid_grain(
     apart = (own[1] - v[:, None]).abs()
     if nearest:
         apart = apart + (own[0].abs() - u[:, None].abs()).abs()
+        apart = apart + SCATTER * torch.rand(apart.shape, generator=random)
     best = apart.argmin(1)
     chosen = tried[torch.arange(len(row)), best]
     turned = torch.where((own[0][torch.arange(len(row)), best] < 0) == (u < 0), 1.0, -1.0)

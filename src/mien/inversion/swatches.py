@@ -23,6 +23,8 @@ CLEAR: Final = (0.9, 0.5)
 """Share of hair in a pixel, and of its ray in the hair, from which on it may be part of a patch."""
 BARE: Final = (0.1, 0.3)
 """The most hair, and the least trust in its colour, of a pixel that may be part of a patch of the face."""
+LEVEL: Final = 0.6
+"""Least cosine between the surface of a face and the view of what patches are cut from."""
 INSIDE: Final = 0.5
 """Least `PhotoEvidence.interior` of both."""
 
@@ -42,11 +44,12 @@ def look_at_hair(evidence: PhotoEvidence, person: Int[Tensor, " ray"], trace: Ha
     height, width = evidence.shape
     image = logit(evidence.rgb).T.reshape(3, height, width)
     pixel = ORBIT_RADIUS / float(evidence.camera.intrinsics[0, 0] * width)
-    hair_swatch, face_swatch = (
+    level = bare & (evidence.facing[person] > LEVEL)
+    hair_swatch, face_swatch, level_swatch = (
         Swatch(image, *_places((height, width), person[some], where[some]), pixel)
-        for some, where in ((clear, points), (bare, body))
+        for some, where in ((clear, points), (bare, body), (level, body))
     )
-    return SeenHair(seen, other, hair_swatch, face_swatch)
+    return SeenHair(seen, other, hair_swatch, face_swatch, level_swatch)
 
 
 def face_swatch(evidence: PhotoEvidence) -> Swatch:

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from mien.animation.detail import (
+    BEHIND,
     CHEST,
     COVER,
     DISTANCE,
@@ -39,20 +40,35 @@ def smooth(x, limits):
     return t * t * (3 - 2 * t)
 
 
+@njit(inline="always", fastmath=True, error_model="numpy")
+@no_type_check
+def _seen_by(R, position, K, x, y, z, out):
+    """Write u, v and distance of a point as a camera sees it."""
+    x, y, z = x - position[0], y - position[1], z - position[2]
+    cx = R[0, 0] * x + R[0, 1] * y + R[0, 2] * z
+    cy = R[1, 0] * x + R[1, 1] * y + R[1, 2] * z
+    cz = R[2, 0] * x + R[2, 1] * y + R[2, 2] * z
+    out[0] = K[0, 0] * cx / cz + K[0, 1] * cy / cz + K[0, 2]
+    out[1] = K[1, 1] * cy / cz + K[1, 2]
+    out[2] = math.sqrt(x * x + y * y + z * z)
+
+
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 @no_type_check
 def find_places(
     alpha, depth, hair_alpha, carried, nearest, ray, origin, motion, neck_steps, R_photo, photo, K_photo,
-    weights, uv_rest, step, distance, shift,
+    weights, uv_rest, step, distance, shift, now,
 ):  # fmt: skip
     """Write of every pixel how far the neck moves it [h, w], where the photo has its point at rest [h, w, 2],
-    the step from there to where the photo has what it shows, its distance and how the expression moves it.
+    the step from there to where the photo has what it shows, its distance, how the expression moves it, and
+    where that camera would see it as moved (u, v, distance) [h, w, 3].
 
     nearest: flat [h, w]; ray: takes (column, row, 1) to the world; R_photo, photo, K_photo: world to camera
     axes, position and intrinsics of the photo's camera.
     """
     height, width = alpha.shape
     chin = motion[10]
+    place = np.empty(3)
     for row in range(height):
         for column in range(width):
             x = ray[0, 0] * column + ray[0, 1] * row + ray[0, 2]
@@ -60,6 +76,10 @@ def find_places(
             z = ray[2, 0] * column + ray[2, 1] * row + ray[2, 2]
             own = nearest[row, column]
             far = depth[own // width, own % width] / math.sqrt(x * x + y * y + z * z)
+            _seen_by(
+                R_photo, photo, K_photo, origin[0] + far * x, origin[1] + far * y, origin[2] + far * z,
+                now[row, column],
+            )  # fmt: skip
             x, y, z = at_rest(origin, x, y, z, far, rigid_part(origin, x, y, z, motion), motion, neck_steps)
             weight = neck_weight(y, chin)
             beside = z - AXIS_Z
@@ -69,13 +89,8 @@ def find_places(
             covered = smooth(a, COVERED)
             unknown = smooth(weight, UNKNOWN)
             weights[row, column] = unknown + covered * (weight - unknown)
-            x, y, z = x - photo[0], y - photo[1], z - photo[2]
-            cx = R_photo[0, 0] * x + R_photo[0, 1] * y + R_photo[0, 2] * z
-            cy = R_photo[1, 0] * x + R_photo[1, 1] * y + R_photo[1, 2] * z
-            cz = R_photo[2, 0] * x + R_photo[2, 1] * y + R_photo[2, 2] * z
-            u = K_photo[0, 0] * cx / cz + K_photo[0, 1] * cy / cz + K_photo[0, 2]
-            v = K_photo[1, 1] * cy / cz + K_photo[1, 2]
-            d = math.sqrt(x * x + y * y + z * z)
+            _seen_by(R_photo, photo, K_photo, x, y, z, place)
+            u, v, d = place[0], place[1], place[2]
             body = 0.0
             if carried[row, column, 2] > 0:
                 body = 1 - hair_alpha[row, column] / max(a, MIN_ALPHA)
@@ -170,7 +185,7 @@ def _bicubic(image, x, y, across, down, out):
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 @no_type_check
 def look_up(
-    image, alpha, hair_alpha, plane_v, uv_rest, step, spread, distance, shift, shown, per_shift, turned,
+    image, alpha, hair_alpha, plane_v, uv_rest, step, spread, distance, shift, now, shown, per_shift, turned,
     still, share, weight, fine, person, rim, beside,
 ):  # fmt: skip
     """Write of every pixel that is shown how far its detail counts [h, w], the detail [h, w, 4], the person
@@ -207,7 +222,16 @@ def look_up(
                 inside = 1 - hair_alpha[row, column] / max(a, MIN_ALPHA)
             seen = 1 - smooth(distance[row, column] - looked[DISTANCE], HIDDEN)
             same = 1 - abs(inside - looked[INSIDE])
-            share[row, column] = smooth(moved * (1 - _clamped(image, x, y, CHEST)), still)
+            body = 1 - hair_alpha[row, column] / max(a, MIN_ALPHA)
+            inside_photo = -0.5 < x < image.shape[1] - 0.5 and -0.5 < y < image.shape[0] - 0.5
+            chest = _clamped(image, x, y, CHEST) * (1 - body * (1 - (seen if inside_photo else 0.0)))
+            moved *= 1 - chest
+            x = min(max(now[row, column, 0], -1.0), 2.0) * image.shape[1] - 0.5
+            y = min(max(now[row, column, 1], -1.0), 2.0) * image.shape[0] - 0.5
+            chest = _clamped(image, x, y, CHEST)
+            if chest > 0:
+                moved *= 1 - chest * smooth(now[row, column, 2] - _clamped(image, x, y, DISTANCE), BEHIND)
+            share[row, column] = smooth(moved, still)
             elsewhere = max(turned, smooth(shift[row, column] * per_shift, SHIFTED))
             weight[row, column] = seen * same * (1 - elsewhere * (1 - smooth(looked[TRUST], FACING)))
             beside[row, column] = max(ONE - looked[COVER], looked[HAIR_RIM])
