@@ -11,11 +11,13 @@ from torch import Tensor
 from mien.generator.decoder import BODY_RGB
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
+from mien.generator.texels import splat, unseen_share
 from mien.inversion.evidence import RIM_WEIGHT, PhotoEvidence, interior_weight
 from mien.inversion.hidden import (
     HiddenConfig,
     Observations,
     dye_scalp,
+    hair_on_top,
     hidden_hair,
     join,
     logit,
@@ -64,16 +66,31 @@ def test_only_the_hidden_scalp_is_guessed(evidence: PhotoEvidence, model: Morpha
     seen = seen_body(evidence)
     guess = scalp_guess(evidence, seen, model, CONFIG)
     front, behind = guess.points[:, 0].abs() < 0.4, guess.points[:, 0].abs() > 0.8
-    assert (guess.weight[front] == 0).all()
     assert guess.weight[behind].mean() > 0.4
+    highest = float(guess.points[:, 1].max())
+    crown = front & (guess.points[:, 1] > highest - 0.05)
+    assert guess.weight[crown].mean() > 0.4  # hair is seen below it
+    shown = unseen_share(splat(seen.points[:, :2], seen.target, seen.weight)[1], guess.points[:, :2]) == 0
+    assert (front & shown).any()
+    assert (guess.weight[shown] == 0).all()
     bald = replace(evidence, hair=torch.zeros_like(evidence.hair))
     assert (scalp_guess(bald, seen, model, CONFIG).weight == 0).all()
+
+
+def test_a_crown_is_hairy_where_hair_is_seen_below_it(evidence: PhotoEvidence) -> None:
+    u = torch.tensor([-0.3, 0.0, 0.3])
+    assert (hair_on_top(evidence, u) > 0.5).all()
+    on_head = torch.where(evidence.body_hit, torch.zeros_like(evidence.hair), evidence.hair)
+    assert (hair_on_top(replace(evidence, hair=on_head), u) == 0).all()
+    left = torch.where(evidence.body_planes[:, 0] < 0.1, evidence.hair, torch.zeros_like(evidence.hair))
+    assert (hair_on_top(replace(evidence, hair=left), u)[[0, 2]] > 0.5).tolist() == [True, False]
 
 
 def test_a_hidden_scalp_takes_the_colour_of_the_hair_over_it(
     evidence: PhotoEvidence, generator: Generator, model: MorphableModel
 ) -> None:
-    scalp = scalp_guess(evidence, seen_body(evidence), model, CONFIG)
+    no_crown = replace(evidence, hair=torch.where(evidence.body_hit, 0.0, evidence.hair))
+    scalp = scalp_guess(no_crown, seen_body(evidence), model, CONFIG)
     planes = generator.planes(generator.mapping.w_avg[None], torch.zeros(1, 52))
     height, residual = torch.full((1, 1, 128, 128), 0.02), torch.zeros(1, 7, 256, 256)
     residual[:, BODY_RGB] = 1.0

@@ -60,7 +60,13 @@ def test_same_input_same_background() -> None:
 def test_nobody_and_nothing_else() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
     np.testing.assert_array_equal(inpaint_background(picture, np.zeros((40, 30), np.float32)), picture)
-    assert np.all(inpaint_background(picture, np.ones((40, 30), np.float32)) == 128)
+
+
+def test_where_only_the_person_is_seen_the_border_goes_on() -> None:
+    picture = np.full((60, 80, 3), (30, 60, 200), np.uint8)
+    picture[:, :4] = picture[:, -4:] = picture[:4] = picture[-4:] = (90, 70, 50)
+    filled = inpaint_background(picture, np.ones((60, 80), np.float32))
+    assert np.abs(filled.astype(int) - (90, 70, 50)).max() <= 2
 
 
 def test_odd_shapes() -> None:

@@ -29,6 +29,11 @@ DYE_SIZE: Final = 128
 BEHIND_U: Final = (0.4, 0.52)
 """Columns of the chart, on each side, between which the scalp's dye begins: 50 to 75 degrees of azimuth. A
 bald forehead is left alone."""
+COLUMNS: Final = 12
+"""Of the front, in which the hair on top of what is seen is looked at."""
+TOP_SHARE: Final = 0.05
+"""Of a column's pixels, those that are its top."""
+LEAST_TOP_PIXELS: Final = 40
 CHEEK_MM: Final = (18.0, 28.0)
 """Along a row from its middle: teeth that photos do not show."""
 TOOTH_OVER_SKIN: Final = torch.tensor([1.0, 1.15, 1.13])
@@ -76,8 +81,9 @@ def join(*parts: Observations) -> Observations:
 def scalp_guess(
     evidence: PhotoEvidence, seen: Observations, model: MorphableModel, config: HiddenConfig
 ) -> Observations:
-    """Points of the scalp behind, to be given the colour of the hair over them, where `seen` says nothing;
-    without weight if there is hardly any hair. Targets are left to the caller, who decodes that hair.
+    """Points of the scalp behind, and on top of hair, to be given the colour of the hair over them, where
+    `seen` says nothing; without weight if there is hardly any hair. Targets are left to the caller, who
+    decodes that hair.
 
     Of cropped hair only the front is seen; without this the back of such a head would be of bare skin.
     """
@@ -87,11 +93,29 @@ def scalp_guess(
     hair = evidence.hair * evidence.interior * evidence.locks * above_eyes
     face = (evidence.colour_weight > 0.3).sum()
     behind = ((points[:, 0].abs() - BEHIND_U[0]) / (BEHIND_U[1] - BEHIND_U[0])).clamp(0, 1)
-    weight = config.scalp * behind * unseen_share(amount, points[:, :2])
+    hidden = torch.maximum(behind, hair_on_top(evidence, points[:, 0]))
+    weight = config.scalp * hidden * unseen_share(amount, points[:, :2])
     low, high = config.least_hair
     weight = weight * ((hair.sum() / face.clamp(min=1) - low) / (high - low)).clamp(0, 1)
 
     return Observations(points, BODY_RGB, torch.zeros(len(points), 3), weight)
+
+
+def hair_on_top(evidence: PhotoEvidence, u: Float[Tensor, " point"]) -> Float[Tensor, " point"]:
+    """Share of hair in the highest pixels of the head's front that a photo shows, by the chart's column: a
+    crown behind a bald forehead is bald."""
+    person = evidence.body_hit & (evidence.alpha > 0.6)
+    own, v = evidence.body_planes[person, :2].unbind(1)
+    hair = (evidence.hair * evidence.locks)[person]
+    found = torch.zeros(COLUMNS)
+    column = ((own + BEHIND_U[1]) / (2 * BEHIND_U[1]) * COLUMNS).floor().long()
+    for k in range(COLUMNS):
+        inside = column == k
+        if inside.sum() >= LEAST_TOP_PIXELS:
+            top = v[inside].quantile(1 - TOP_SHARE)
+            found[k] = hair[inside][v[inside] >= top].mean()
+    nearest = ((u + BEHIND_U[1]) / (2 * BEHIND_U[1]) * COLUMNS).floor().long().clamp(0, COLUMNS - 1)
+    return found[nearest]
 
 
 def dye_scalp(

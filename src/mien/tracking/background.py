@@ -5,6 +5,7 @@ and carry its texture; far behind the person it may be vague.
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import cv2
 import numpy as np
@@ -16,6 +17,9 @@ VISIBLE_ALPHA = 0.02
 """From here on a pixel shows something of the person."""
 BLUR = 0.04
 """Width of the blur that parts the background's low frequencies from its texture, in longer sides."""
+
+BORDER: Final = 0.02
+"""Width of the picture's border where nothing of the background is seen, in longer sides."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +49,15 @@ def inpaint_background(rgb: Rgb, alpha: Alpha, *, config: InpaintConfig | None =
     """The photo with the person of `alpha` replaced by what could be behind.
 
     Pixels outside the somewhat widened person stay as they are. A plain background is continued smoothly,
-    with its grain; a textured one with patches of itself. If nothing of the background can be seen, the
-    result is grey.
+    with its grain; a textured one with patches of itself. If nothing of the background can be seen, what
+    is at the picture's border is continued, blurred: a wall of another colour would be more surprising.
     """
     config = config or InpaintConfig()
     if not (alpha > VISIBLE_ALPHA).any():
         return rgb.copy()
     hidden = _widened(alpha, config.margin)
     if hidden.all():
-        return np.full_like(rgb, 128)
+        return _from_border(rgb, config.working_px)
     small, small_hidden = _shrink(rgb, hidden, config.working_px)
     plainness = _plainness(small, small_hidden, config)
     if plainness > 0:  # stray hair shows before a plain wall, and widening costs nothing there
@@ -69,6 +73,17 @@ def inpaint_background(rgb: Rgb, alpha: Alpha, *, config: InpaintConfig | None =
         fill = textured + np.float32(plainness) * (fill - textured)
     share = _share_of_fill(hidden, alpha, ramp=0.008 + 0.012 * plainness)[..., None]
     return np.round(rgb + share * (fill - rgb)).clip(0, 255).astype(np.uint8)
+
+
+def _from_border(rgb: Rgb, working_px: int) -> Rgb:
+    """The colours of a picture's border, spread over it."""
+    hidden = np.zeros(rgb.shape[:2], bool)
+    rim = max(round(BORDER * max(rgb.shape)), 1)
+    hidden[rim:-rim, rim:-rim] = True
+    small, small_hidden = _shrink(rgb, hidden, working_px)
+    smooth = smooth_fill(small, small_hidden)
+    smooth = cv2.GaussianBlur(smooth, (0, 0), BLUR * max(small_hidden.shape))
+    return np.round(_enlarge(smooth, rgb.shape) * 255).clip(0, 255).astype(np.uint8)
 
 
 def _widened(alpha: Alpha, margin: float) -> Mask:
