@@ -97,7 +97,7 @@ def clothes_of(
     likely = opened(m["worn"]) | (m["low"] & parted(m["hair"], m["top"]))
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
     found = _cut(small, m["low"], likely, opened(m["wide"]), m["top"] | m["skin"])
-    found = found & ~parted(found, m["deep"], thin_px=1)
+    found = opened(found) & ~parted(found, m["deep"])
     share = cv2.resize(found.astype(np.float32), shape[::-1], interpolation=cv2.INTER_LINEAR)
     return (share > 0.5) * low.astype(np.float32)
 
