@@ -4,6 +4,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -25,6 +26,7 @@ from mien.animation.sliders import motion_from_sliders
 from mien.core.errors import InputError
 from mien.inversion.avatar import Avatar
 from mien.io.images import Photo, read_photo
+from mien.tracking.faces import find_faces
 
 
 def ramp(height: int, width: int, corner: tuple[int, int] = (0, 0)) -> Layer:
@@ -216,3 +218,44 @@ def test_avatars_of_other_photos_are_refused(photo: Photo, avatar: Avatar) -> No
     whole = {"photo_box_px": None, "head_only": False}
     old = replace(avatar, provenance=avatar.provenance | whole)
     assert place_in_photo(old, photo).box_px == (0, 0, 900, 800)
+
+
+@pytest.fixture(scope="module")
+def pair(portrait_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Photo:
+    """The portrait on the left, and two thirds as large close beside it."""
+    portrait = Image.open(portrait_file).convert("RGB")
+    picture = Image.new("RGB", (952, 768), (128, 140, 150))
+    picture.paste(portrait.resize((768, 768), Image.Resampling.BICUBIC), (0, 0))
+    picture.paste(portrait.resize((512, 512), Image.Resampling.BICUBIC), (440, 130))
+    path = tmp_path_factory.mktemp("pair") / "pair.png"
+    picture.save(path)
+    return read_photo(path)
+
+
+@pytest.mark.parametrize(("box", "hides"), [((440, 130, 952, 642), True), ((0, 0, 768, 768), False)])
+def test_larger_faces_that_do_not_play_hide_heads_behind_them(
+    pair: Photo, avatar_file: Path, stage: BaseStage, box: tuple[int, ...], *, hides: bool
+) -> None:
+    """The small head comes to the left, behind the large one; the large one comes before the small one."""
+    hers = read_avatar(avatar_file)
+    assert isinstance(hers, Avatar)
+    place = {"photo_sha256": pair.sha256, "photo_box_px": list(box), "head_only": True}
+    hers = replace(hers, provenance=hers.provenance | place)
+    sent = driven(hers, stage)
+    sideways = np.array([[0, 0, 0], [-0.9 if hides else 0.6, 0, 0]], np.float32)
+    scene = photo_scene(pair, [Role(hers, stage, replace(sent, translation_offset=sideways))])
+    faces = sorted(find_faces(pair.rgb), key=lambda face: face.size_px)
+    assert len(faces) == 2
+    other = faces[1] if hides else faces[0]
+    assert len(scene.bystanders) == hides
+    frame = next(iter(scene.frames([1])))
+    hull = np.zeros(scene.shape, np.uint8)
+    cv2.fillConvexPoly(hull, cv2.convexHull(np.round(other.landmarks_px).astype(np.int32)), 1)
+    drawn = next(iter(scene.actors[0].layers([1])))
+    assert drawn is not None
+    onto = np.zeros((*scene.shape, 3), np.uint8)
+    lay_over(onto, replace(drawn, rgb=np.repeat(drawn.cover[..., None], 3, -1)))
+    over = (onto[..., 0] > 200) & (hull > 0)
+    assert over.sum() > 500  # the head's layer reaches that face
+    changed = np.abs(frame.astype(int) - pair.rgb).max(-1)[over]
+    assert (np.quantile(changed, 0.98) <= 3) if hides else (np.median(changed) > 8)

@@ -11,15 +11,17 @@ from jaxtyping import Float32
 from mien.animation.filling import usual_place
 from mien.animation.kinds import AnyAvatar
 from mien.animation.kinds.interface import Stage
+from mien.animation.layer import Layer
 from mien.animation.motion import Motion
-from mien.animation.paste.place import Placed, place_in_photo
+from mien.animation.paste.place import Placed, hidden_share, own_face, place_in_photo
 from mien.animation.paste.plate import photo_plate
-from mien.animation.paste.scene import Actor, PhotoScene
+from mien.animation.paste.scene import Actor, Bystander, PhotoScene
 from mien.animation.paste.seam import Toning, toning
 from mien.animation.retarget import DrivenMotion, Retargeting
 from mien.core.errors import InputError
 from mien.io.images import Photo, read_photo
 from mien.tracking.faces import FaceObservation, choose_face, find_faces
+from mien.tracking.matting import foreground_alpha
 
 PERSON: Final = (0.6, 0.9, 3.0)
 """How far a person reaches around the face's box, in face sizes: to either side, up, and down."""
@@ -80,28 +82,56 @@ def _number(faces: Sequence[FaceObservation], face: FaceObservation) -> int:
 
 
 def photo_scene(photo: Photo, roles: Sequence[Role]) -> PhotoScene:
-    """The photo with moving heads; smaller heads are taken to be behind larger ones. The first role's times
-    are everybody's. InputError if an avatar was not made of this photo."""
+    """The photo with moving heads; smaller heads are taken to be behind larger ones, also behind those of
+    people who do not play. The first role's times are everybody's. InputError if an avatar was not made of
+    this photo."""
+    faces = find_faces(photo.rgb)
     heads = [(role.avatar, place_in_photo(role.avatar, photo)) for role in roles]
-    plate = photo_plate(photo.rgb, heads, people_in(photo, heads))
+    own = [own_face(avatar, placed, faces) for avatar, placed in heads]
+    others = [face for face in faces if not any(face is one for one in own)]
+    plate = photo_plate(photo.rgb, heads, people_in(photo, others))
     actors = [
-        Actor(role.stage, role.driven, placed, own_toning(role))
-        for role, (_, placed) in zip(roles, heads, strict=True)
+        (0.0 if face is None else face.size_px, Actor(role.stage, role.driven, placed, own_toning(role)))
+        for role, (_, placed), face in zip(roles, heads, own, strict=True)
     ]
-    return PhotoScene(plate, sorted(actors, key=lambda actor: actor.placed.size_px))
+    actors.sort(key=lambda sized: sized[0])
+    sizes = [size for size, _ in actors]
+    return PhotoScene(plate, [actor for _, actor in actors], bystanders(photo, faces, others, heads, sizes))
 
 
-def people_in(photo: Photo, heads: Sequence[tuple[AnyAvatar, Placed]]) -> Float32[np.ndarray, "height width"]:
+def people_in(photo: Photo, others: Sequence[FaceObservation]) -> Float32[np.ndarray, "height width"]:
     """1 where somebody is who does not play, roughly."""
     people = np.zeros(photo.rgb.shape[:2], np.float32)
-    for face in find_faces(photo.rgb):
+    for face in others:
         x0, y0, x1, y1 = face.box_px
         beside, above, below = (share * face.size_px for share in PERSON)
-        own = [p for _, p in heads if _inside(face, p.box_px)]
-        if not own:
-            rows = slice(max(int(y0 - above), 0), max(int(y1 + below), 0))
-            people[rows, max(int(x0 - beside), 0) : max(int(x1 + beside), 0)] = 1
+        rows = slice(max(int(y0 - above), 0), max(int(y1 + below), 0))
+        people[rows, max(int(x0 - beside), 0) : max(int(x1 + beside), 0)] = 1
     return people
+
+
+def bystanders(
+    photo: Photo, faces: Sequence[FaceObservation], others: Sequence[FaceObservation],
+    heads: Sequence[tuple[AnyAvatar, Placed]], sizes: Sequence[float],
+) -> list[Bystander]:  # fmt: skip
+    """The `others` of a photo's faces who are before heads that move, of these `sizes` from the smallest on:
+    their own pixels, without those of the people who move."""
+    found = []
+    for face in others:
+        before = sum(size < face.size_px for size in sizes)
+        if before == 0:
+            continue
+        cover = foreground_alpha(photo.rgb, face, others=[other for other in faces if other is not face])
+        for avatar, placed in heads:
+            x0, y0, x1, y1 = placed.box_px
+            cover[y0:y1, x0:x1] *= 1 - hidden_share(avatar.alpha.numpy().astype(np.float32) / 255, placed)
+        rows, columns = (np.flatnonzero((cover > 0).any(axis)) for axis in (1, 0))
+        if len(rows):
+            part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            rgb = photo.rgb[part].astype(np.float32) / 255 * cover[part][..., None]
+            layer = Layer((int(columns[0]), int(rows[0])), rgb, np.ascontiguousarray(cover[part]))
+            found.append(Bystander(layer, before))
+    return found
 
 
 def own_toning(role: Role) -> Toning:
@@ -113,10 +143,3 @@ def own_toning(role: Role) -> Toning:
     still = role.stage.drive(one, Retargeting(use_pose=False, use_expression=False), calibrated=False)
     layer = next(role.stage.layers(still, [0], beyond_px=0))
     return toning(layer, role.avatar.photo.numpy(), role.avatar.alpha.numpy().astype(np.float32) / 255)
-
-
-def _inside(face: FaceObservation, box: tuple[int, int, int, int]) -> bool:
-    """Whether a face is the one in the middle of a part of the photo."""
-    x, y = (face.box_px[0] + face.box_px[2]) / 2, (face.box_px[1] + face.box_px[3]) / 2
-    reach = 0.15 * max(box[2] - box[0], box[3] - box[1])
-    return abs(x - (box[0] + box[2]) / 2) < reach and abs(y - (box[1] + box[3]) / 2) < reach

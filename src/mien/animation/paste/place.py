@@ -1,5 +1,7 @@
 """Where an avatar's working picture lies in the photo that it was made of."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -9,7 +11,9 @@ from jaxtyping import Float32
 from mien.animation.kinds import AnyAvatar
 from mien.animation.layer import Layer
 from mien.core.errors import InputError
+from mien.inversion.avatar import Avatar
 from mien.io.images import Photo
+from mien.tracking.faces import FaceObservation
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,11 @@ class Placed:
         """Longer side in the photo."""
         x0, y0, x1, y1 = self.box_px
         return max(x1 - x0, y1 - y0)
+
+    def point_in_photo(self, x: float, y: float) -> tuple[float, float]:
+        """Where a point of the working picture lies in the photo."""
+        ratio_x, ratio_y = self.enlargement
+        return self.box_px[0] + x * ratio_x, self.box_px[1] + y * ratio_y
 
     def in_photo(self, layer: Layer) -> Layer:
         """A layer on the working picture's grid on that of the photo: itself if nothing was made smaller,
@@ -59,6 +68,21 @@ class Placed:
         large = cv2.warpAffine(both, to_layer, size, flags=flags, borderMode=cv2.BORDER_CONSTANT)
         cover = large[..., 3].clip(0, 1)
         return Layer(corner, large[..., :3].clip(0, cover[..., None]), cover)
+
+
+def own_face(avatar: AnyAvatar, placed: Placed, faces: Sequence[FaceObservation]) -> FaceObservation | None:
+    """The avatar's own among the faces of its photo: the nearest to the middle of its crop, if that is within
+    half of the crop's side; None if none is."""
+    crop = avatar.fit.crop if isinstance(avatar, Avatar) else avatar.placement.crop
+    x, y = placed.point_in_photo(crop.centre_x_px, crop.centre_y_px)
+
+    def away(face: FaceObservation) -> float:
+        x0, y0, x1, y1 = face.box_px
+        return math.hypot((x0 + x1) / 2 - x, (y0 + y1) / 2 - y)
+
+    nearest = min(faces, key=away, default=None)
+    reach = crop.side_px * placed.enlargement[0] / 2
+    return nearest if nearest is not None and away(nearest) < reach else None
 
 
 def place_in_photo(avatar: AnyAvatar, photo: Photo) -> Placed:

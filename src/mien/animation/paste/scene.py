@@ -37,11 +37,21 @@ class Actor:
 
 
 @dataclass(frozen=True, eq=False)
+class Bystander:
+    """Somebody who stays as they are in the photo, before heads that move."""
+
+    layer: Layer
+    before: int
+    """How many of the scene's actors are behind."""
+
+
+@dataclass(frozen=True, eq=False)
 class PhotoScene:
     """Actors before a photo's plate, those behind first. Where nobody moves, pixels are the plate's own."""
 
     plate: UInt8[np.ndarray, "height width 3"]
     actors: Sequence[Actor]
+    bystanders: Sequence[Bystander] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -63,6 +73,9 @@ class PhotoScene:
         digest = hashlib.sha256(np.ascontiguousarray(self.plate).tobytes())
         for actor in self.actors:
             digest.update(f"{actor.stage.key(actor.driven)} {actor.placed} {actor.toning}".encode())
+        for bystander in self.bystanders:
+            digest.update(f"{bystander.before} {bystander.layer.corner_px}".encode())
+            digest.update(np.ascontiguousarray(bystander.layer.cover).tobytes())
         return digest.hexdigest()
 
     def frames(self, indices: Iterable[int]) -> Iterator[np.ndarray]:
@@ -70,9 +83,12 @@ class PhotoScene:
         chosen = list(indices)
         for layers in zip(*(actor.layers(chosen) for actor in self.actors), strict=True):
             frame = self.plate.copy()
-            for layer in layers:
+            for number, layer in enumerate(layers, 1):
                 if layer is not None:
                     lay_over(frame, layer)
+                for bystander in self.bystanders:
+                    if bystander.before == number:
+                        lay_over(frame, bystander.layer)
             yield frame
 
 
