@@ -18,7 +18,8 @@ from mien.morphable.raster import RayScene, interpolate
 def test_lids_have_the_colour_of_the_skin_around_not_of_lashes(
     portrait: Portrait, evidence: PhotoEvidence, model: MorphableModel
 ) -> None:
-    """Pixels of folded skin and lashes are not trusted; painted black, they hardly change the guess."""
+    """Pixels of folded skin and lashes are not trusted; painted black, they hardly change that of skin, and
+    give lashes along the edge."""
     folded = evidence.folded > 0.5
     assert 5 < int(folded.sum()) < 0.01 * PHOTO_PX**2
     assert evidence.colour_weight[folded].amax() < 0.5
@@ -31,11 +32,13 @@ def test_lids_have_the_colour_of_the_skin_around_not_of_lashes(
     skin = evidence.rgb[(evidence.colour_weight > 0.7) & (evidence.hair < 0.1)].median(0).values
     for side in (u > 0, u < 0):
         colours = guess.target[side].sigmoid()
-        assert colours.std(0).amax() < 0.06, "no streaks"
+        assert (colours - colours.median(0).values).abs().mean(0).amax() < 0.06, "no streaks"
         assert (colours.mean(0) - skin).abs().amax() < 0.25
     black = replace(evidence, rgb=torch.where(folded[:, None], 0.0, evidence.rgb))
     darker = lid_guess(black, portrait.fit, model).target.sigmoid()
-    assert (darker > 0.45 * guess.target.sigmoid()).all()
+    skin_left = (darker > 0.45 * guess.target.sigmoid()).all(1)
+    assert 0.7 < float(skin_left.float().mean()) < 0.97
+    assert darker[~skin_left].mean() < 0.2
 
 
 def test_an_eye_behind_hair_gets_no_guess(
@@ -71,4 +74,4 @@ def test_shut_lids_are_near_the_truth(
         rows, columns = np.nonzero(lids)
         near = np.hypot(rows - y, columns - x) < 0.15 * PHOTO_PX
         colours = drawn[rows[near], columns[near]]
-        assert colours.std(0).max() < 0.08, "no streaks"
+        assert np.abs(colours - np.median(colours, 0)).mean(0).max() < 0.06, "no streaks"

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from mien.core.curves import smoothstep
 from mien.generator.decoder import BODY_RGB
 from mien.inversion.evidence import PhotoEvidence, polygon_mask
 from mien.inversion.hidden import Observations, face_points, logit
@@ -36,6 +37,10 @@ LIGHTER_ABOVE: Final = 0.5
 """Quantile of lightness from which on pixels above the eye are taken for skin, not for the brow's hairs."""
 LIGHTER_LID: Final = 0.25
 """The same of the lid's pixels and its lashes."""
+DARK_LASHES: Final = 0.3
+"""Quantile of lightness up to which what is seen of the lid is taken for lashes."""
+LASHES: Final = (0.06, 0.2)
+"""Shares of a shut lid's height over its edge between which lashes end."""
 LEAST_LIT: Final = 0.4
 """Least share of the light of the skin above in that of the lid: what is darker are lashes."""
 COLUMNS: Final = 5
@@ -71,9 +76,11 @@ def lid_guess(evidence: PhotoEvidence, fit: FaceFit, model: MorphableModel) -> O
             continue
         here = face_points(faces, values, corners)
         along = line.along(here[:, 2:])
-        top, edge = (_between(colour, along * COLUMNS - 0.5) for colour in colours)
+        top, edge, lashes = (_between(colour, along * COLUMNS - 0.5) for colour in colours)
+        height = _height(along, here[:, 1])[:, None]
+        skin = torch.lerp(edge, top, height)
         points.append(face_points(faces, corners))
-        targets.append(logit(torch.lerp(edge, top, _height(along, here[:, 1])[:, None])))
+        targets.append(logit(torch.lerp(lashes, skin, smoothstep(height, *LASHES))))
         weights.append(here[:, 0])
     return Observations(torch.cat(points), BODY_RGB, torch.cat(targets), torch.cat(weights))
 
@@ -97,8 +104,9 @@ class EyeLine:
         start, way = (torch.from_numpy(v).float() for v in (self.outer, self.inner - self.outer))
         return ((px - start) @ way / way.square().sum()).clamp(0, 1)
 
-    def colours(self) -> tuple[Float[Tensor, "column 3"], Float[Tensor, "column 3"]] | None:
-        """Of a shut lid's top and edge, in `COLUMNS`; None if too little skin is seen above it."""
+    def colours(self) -> tuple[Float[Tensor, "column 3"], ...] | None:
+        """Of a shut lid's top and edge and of its lashes, in `COLUMNS`; None if too little skin is seen above
+        it."""
         evidence = self.evidence
         low, high = (self.upper + share * (self.brow - self.upper) for share in ABOVE)
         unhidden = evidence.hair < TRUSTED
@@ -109,23 +117,28 @@ class EyeLine:
         lid = self._inside(self.upper, self.brow) & (evidence.folded > 0.5) & unhidden
         lid &= evidence.alpha > OPAQUE
         if int(lid.sum()) < LEAST_PIXELS:
-            return above, above
+            return above, above, above
         seen = self._by_column(lid, LIGHTER_LID).clamp(LEAST_LIT * above, above)
         top, edge = (torch.lerp(above, seen, share) for share in IN_SHADOW)
-        return top, edge
+        lashes = torch.minimum(self._by_column(lid, DARK_LASHES, darker=True), edge)
+        return top, edge, lashes
 
     def _inside(self, low: np.ndarray, high: np.ndarray) -> Bool[Tensor, " pixel"]:
         outline = np.concatenate([low, high[::-1]])
         return torch.from_numpy(polygon_mask(self.evidence.shape, outline)).view(-1)
 
-    def _by_column(self, pixels: Bool[Tensor, " pixel"], quantile: float) -> Float[Tensor, "column 3"]:
+    def _by_column(
+        self, pixels: Bool[Tensor, " pixel"], quantile: float, *, darker: bool = False
+    ) -> Float[Tensor, "column 3"]:
         index = torch.nonzero(pixels)[:, 0]
         width = self.evidence.shape[1]
         px = torch.stack([index % width, index // width], 1) + 0.5
         column = (self.along(px) * COLUMNS).long().clamp(max=COLUMNS - 1)
         rgb = self.evidence.rgb[index]
         rows = [rgb[column == k] for k in range(COLUMNS)]
-        return torch.stack([_lighter(row if len(row) >= LEAST_PIXELS else rgb, quantile) for row in rows])
+        return torch.stack(
+            [_beyond(row if len(row) >= LEAST_PIXELS else rgb, quantile, darker=darker) for row in rows]
+        )
 
 
 def _between(rows: Float[Tensor, "row column"], at: Float[Tensor, " point"]) -> Float[Tensor, "point column"]:
@@ -143,7 +156,8 @@ def _height(along: Float[Tensor, " point"], y: Float[Tensor, " point"]) -> Float
     return (y - low[part]) / (high - low)[part].clamp(min=1e-6)
 
 
-def _lighter(rgb: Float[Tensor, "pixel 3"], quantile: float) -> Float[Tensor, "3"]:
-    """Mean of the lighter pixels."""
+def _beyond(rgb: Float[Tensor, "pixel 3"], quantile: float, *, darker: bool = False) -> Float[Tensor, "3"]:
+    """Mean of the pixels that are lighter than a quantile of lightness, or darker."""
     light = rgb.mean(1)
-    return rgb[light >= torch.quantile(light, quantile)].mean(0)
+    limit = torch.quantile(light, quantile)
+    return rgb[light <= limit if darker else light >= limit].mean(0)
