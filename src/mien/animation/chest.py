@@ -83,17 +83,16 @@ def clothes_of(
     size = (max(round(shape[1] * scale), 1), max(round(shape[0] * scale), 1))
     skin = evidence.body_hit.view(shape).numpy() & ~hair & (evidence.alpha.view(shape).numpy() > 0.9)
     low = hair & (above_chin < SHOULDER)
-    deep = above_chin < DEEP
+    known = above_chin > HAIR_FROM
     names = {
         "low": low, "worn": low & worn, "wide": low & (away > BEYOND[1]) & (above_chin < HIGH[0]),
-        "hair": hair, "top": hair & (above_chin > HAIR_FROM), "skin": skin & (above_chin > HAIR_FROM),
-        "deep": deep,
+        "hair": hair, "top": hair & known, "skin": skin & known, "deep": above_chin < DEEP,
     }  # fmt: skip
     m = {
         k: cv2.resize(v.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
         for k, v in names.items()
     }
-    m["deep"][-1] = True
+    m["deep"][-1] = True  # the picture's lower edge
     likely = opened(m["worn"]) | (m["low"] & parted(m["hair"], m["top"]))
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
     found = _cut(small, m["low"], likely, opened(m["wide"]), m["top"] | m["skin"])
@@ -102,20 +101,18 @@ def clothes_of(
     return (share > 0.5) * low.astype(np.float32)
 
 
-def opened(
-    mask: Bool[np.ndarray, "height width"], thin_px: int = THIN_PX
-) -> Bool[np.ndarray, "height width"]:
-    """A mask without what is thinner."""
-    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (thin_px, thin_px))
+def opened(mask: Bool[np.ndarray, "height width"]) -> Bool[np.ndarray, "height width"]:
+    """A mask without what is thinner than `THIN_PX`."""
+    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (THIN_PX, THIN_PX))
     return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, ball) > 0
 
 
 def parted(
-    mask: Bool[np.ndarray, "height width"], seed: Bool[np.ndarray, "height width"], thin_px: int = THIN_PX
+    mask: Bool[np.ndarray, "height width"], seed: Bool[np.ndarray, "height width"]
 ) -> Bool[np.ndarray, "height width"]:
     """What of a mask hangs together with the seed by a thin line at most: a dark suit does with dark hair, by
     the rim of the neck."""
-    count, labels = cv2.connectedComponents(opened(mask, thin_px).astype(np.uint8))
+    count, labels = cv2.connectedComponents(opened(mask).astype(np.uint8))
     reached = np.bincount(labels[seed], minlength=count) > 0
     reached[0] = True
     return ~reached[labels]

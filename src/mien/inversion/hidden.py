@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mien.core.camera import ORBIT_RADIUS
@@ -108,14 +108,16 @@ def hair_on_top(evidence: PhotoEvidence, u: Float[Tensor, " point"]) -> Float[Te
     own, v = evidence.body_planes[person, :2].unbind(1)
     hair = (evidence.hair * evidence.locks)[person]
     found = torch.zeros(COLUMNS)
-    column = ((own + BEHIND_U[1]) / (2 * BEHIND_U[1]) * COLUMNS).floor().long()
     for k in range(COLUMNS):
-        inside = column == k
+        inside = _column(own) == k
         if inside.sum() >= LEAST_TOP_PIXELS:
             top = v[inside].quantile(1 - TOP_SHARE)
             found[k] = hair[inside][v[inside] >= top].mean()
-    nearest = ((u + BEHIND_U[1]) / (2 * BEHIND_U[1]) * COLUMNS).floor().long().clamp(0, COLUMNS - 1)
-    return found[nearest]
+    return found[_column(u).clamp(0, COLUMNS - 1)]
+
+
+def _column(u: Float[Tensor, " point"]) -> Int[Tensor, " point"]:
+    return ((u + BEHIND_U[1]) / (2 * BEHIND_U[1]) * COLUMNS).floor().long()
 
 
 def dye_scalp(
