@@ -36,6 +36,9 @@ THIN_PX: Final = 5
 """Width of the thinnest piece of clothes, and of what connects hair, at that size."""
 CUTS: Final = 3
 """Times that colours are learnt anew."""
+AROUND: Final = 0.006
+"""How far around the chest hair and stray pixels count to it, in sides of the region: else specks of its rim
+move."""
 RIM_BLUR_PX: Final = 1.0
 
 
@@ -58,11 +61,16 @@ def chest_share(
     high = shown_weight(rest, out, chin_y)
     bare = moving_weight(out.carried, chin_y)
     body = (1 - out.hair_alpha / out.alpha.clamp(min=1e-3)) * (out.alpha > COVERED[1])
+    shown_body = body.numpy()
     body = body * (1 - (bare / high.clamp(min=1e-3)).clamp(max=1))
     share = 1 - (1 - share) * (1 - body.numpy())
     inside = np.zeros(share.shape, bool)
     inside[box] = evidence.alpha.view(evidence.shape).numpy() > 0.95
-    return cv2.GaussianBlur(share.reshape(-1)[flat_nearest(inside)], (0, 0), RIM_BLUR_PX)
+    share = share.reshape(-1)[flat_nearest(inside)].astype(np.float32)
+    radius_px = max(round(AROUND * max(evidence.shape)), 1)
+    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius_px + 1,) * 2)
+    share = np.maximum(share, cv2.dilate(share, ball) * (1 - shown_body))
+    return cv2.GaussianBlur(share, (0, 0), RIM_BLUR_PX)
 
 
 def clothes_of(
