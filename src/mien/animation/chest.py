@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, UInt8
 
+from mien.animation.detail import body_share
 from mien.animation.plate import COVERED, flat_nearest, moving_weight, shown_weight
 from mien.core.curves import smoothstep
 from mien.generator.render import RenderOutput
-from mien.inversion.evidence import PhotoEvidence
+from mien.inversion.evidence import PhotoEvidence, touching
 from mien.morphable.chart import AXIS_Z
 
 BEYOND: Final = (0.28, 0.4)
@@ -60,7 +61,7 @@ def chest_share(
     share[box] = np.maximum(share[box], worn)
     high = shown_weight(rest, out, chin_y)
     bare = moving_weight(out.carried, chin_y)
-    body = (1 - out.hair_alpha / out.alpha.clamp(min=1e-3)) * (out.alpha > COVERED[1])
+    body = body_share(out) * (out.alpha > COVERED[1])
     shown_body = body.numpy()
     body = body * (1 - (bare / high.clamp(min=1e-3)).clamp(max=1))
     share = 1 - (1 - share) * (1 - body.numpy())
@@ -101,10 +102,12 @@ def clothes_of(
         for k, v in names.items()
     }
     m["deep"][-1] = True  # the picture's lower edge
-    likely = opened(m["worn"]) | (m["low"] & parted(m["hair"], m["top"]))
+    # A dark suit hangs together with dark hair, but by the rim of the neck.
+    thick = opened(m["hair"])
+    likely = opened(m["worn"]) | (m["low"] & thick & ~touching(thick, m["top"]))
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
     found = _cut(small, m["low"], likely, opened(m["wide"]), m["top"] | m["skin"])
-    found = opened(found) & ~parted(found, m["deep"])
+    found = touching(opened(found), m["deep"])
     share = cv2.resize(found.astype(np.float32), shape[::-1], interpolation=cv2.INTER_LINEAR)
     return (share > 0.5) * low.astype(np.float32)
 
@@ -113,17 +116,6 @@ def opened(mask: Bool[np.ndarray, "height width"]) -> Bool[np.ndarray, "height w
     """A mask without what is thinner than `THIN_PX`."""
     ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (THIN_PX, THIN_PX))
     return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, ball) > 0
-
-
-def parted(
-    mask: Bool[np.ndarray, "height width"], seed: Bool[np.ndarray, "height width"]
-) -> Bool[np.ndarray, "height width"]:
-    """What of a mask hangs together with the seed by a thin line at most: a dark suit does with dark hair, by
-    the rim of the neck."""
-    count, labels = cv2.connectedComponents(opened(mask).astype(np.uint8))
-    reached = np.bincount(labels[seed], minlength=count) > 0
-    reached[0] = True
-    return ~reached[labels]
 
 
 def _cut(

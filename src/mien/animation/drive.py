@@ -120,7 +120,7 @@ def photo_detail(puppet: Puppet) -> PhotoDetail:
     """The photo's detail, from a render of its own pose and expression."""
     canvas, avatar = photo_canvas(puppet.avatar), puppet.avatar
     height, width = frame_size(avatar)
-    head = _posed(puppet, avatar.fit.expression, None)
+    head = posed(puppet, avatar.fit.expression, None)
     head = carrying(head, carried_of(canvas.camera, torch.from_numpy(all_vertices(head))))
     out = render(
         puppet.generator,
@@ -218,7 +218,7 @@ def moving_layer(
     puppet: Puppet, canvas: Canvas, expression: Float[Tensor, "52"], motion: HeadMotion
 ) -> Layer | None:
     """What the neck moves of one frame, without the plate; None if it is out of the picture."""
-    head = _posed(puppet, expression, motion)
+    head = posed(puppet, expression, motion)
     box = moving_box(puppet, canvas, head)
     if box is None:
         return None
@@ -296,7 +296,8 @@ def moving_box(puppet: Puppet, canvas: Canvas, head: PosedHead) -> tuple[int, in
     return (x0, y0, x1, y1) if x1 - x0 > 1 and y1 - y0 > 1 else None
 
 
-def _posed(puppet: Puppet, expression: Float[Tensor, "52"], motion: HeadMotion | None) -> PosedHead:
+def posed(puppet: Puppet, expression: Float[Tensor, "52"], motion: HeadMotion | None) -> PosedHead:
+    """A puppet's head, with what its detail needs."""
     fit = puppet.avatar.fit
     head = pose_head(
         puppet.model, fit.identity, expression, puppet.carrier, motion, torso=fit.torso, neck=puppet.neck,
@@ -334,7 +335,7 @@ def render_bust(
 ) -> RenderOutput:
     """The whole bust at rest, seen by any camera of the head's frame; None is the photo's expression."""
     expression = puppet.avatar.fit.expression if expression is None else expression
-    head = _posed(puppet, expression, None)
+    head = posed(puppet, expression, None)
     out = render(
         puppet.generator,
         puppet.planes,

@@ -288,10 +288,15 @@ def keep_connected(guess: np.ndarray, seed: np.ndarray) -> np.ndarray:
     """Only what touches the seed; small holes closed."""
     closed = cv2.morphologyEx(guess.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    count, labels = cv2.connectedComponents(opened)
-    touching = np.bincount(labels[seed], minlength=count) > 0
-    touching[0] = False
-    return touching[labels]
+    return touching(opened > 0, seed)
+
+
+def touching(mask: np.ndarray, seed: np.ndarray) -> np.ndarray:
+    """The pieces of a mask (bool [H, W]) that hold something of the seed."""
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8))
+    held = np.bincount(labels[seed], minlength=count) > 0
+    held[0] = False
+    return held[labels]
 
 
 def _fill_small_holes(mask: np.ndarray, largest: float) -> np.ndarray:

@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from mien.animation.detail import add_detail, moving_share, outline_share, places_of
-from mien.animation.drive import STILL_WEIGHT, Canvas, Puppet, moving_box, to_uint8, with_worn
+from mien.animation.drive import STILL_WEIGHT, Canvas, Puppet, moving_box, posed, to_uint8, with_worn
 from mien.animation.layer import Layer
 from mien.animation.paper.edited import FaceView
 from mien.animation.paper.masks import reproject_mask
@@ -20,7 +20,7 @@ from mien.core.camera import Camera
 from mien.core.curves import smoothstep
 from mien.generator.planes import Planes
 from mien.generator.posed import carrying
-from mien.generator.render import PosedHead, pose_head, render
+from mien.generator.render import render
 from mien.inversion.avatar import frame_size
 from mien.inversion.evidence import region_camera
 from mien.morphable.carry import HeadMotion
@@ -67,13 +67,3 @@ def compose_frame(
     part = image[y0:y1, x0:x1]
     image[y0:y1, x0:x1] = torch.from_numpy(layer.rgb) + (1 - torch.from_numpy(layer.cover)[..., None]) * part
     return to_uint8(image)
-
-
-def posed(puppet: Puppet, expression: Float[Tensor, "52"], motion: HeadMotion | None) -> PosedHead:
-    """A puppet's head, with what its detail needs."""
-    fit = puppet.avatar.fit
-    head = pose_head(
-        puppet.model, fit.identity, expression, puppet.carrier, motion, torso=fit.torso, neck=puppet.neck,
-        beard=puppet.beard,
-    )  # fmt: skip
-    return head if puppet.detail is None else carrying(head, puppet.detail.carried)

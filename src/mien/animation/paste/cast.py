@@ -13,7 +13,7 @@ from mien.animation.kinds import AnyAvatar
 from mien.animation.kinds.interface import Stage
 from mien.animation.layer import Layer
 from mien.animation.motion import Motion
-from mien.animation.paste.place import Placed, hidden_share, own_face, place_in_photo
+from mien.animation.paste.place import Placed, matte_in_photo, own_face, place_in_photo
 from mien.animation.paste.plate import photo_plate
 from mien.animation.paste.scene import Actor, Bystander, PhotoScene
 from mien.animation.paste.seam import Toning, toning
@@ -124,7 +124,7 @@ def bystanders(
         cover = foreground_alpha(photo.rgb, face, others=[other for other in faces if other is not face])
         for avatar, placed in heads:
             x0, y0, x1, y1 = placed.box_px
-            cover[y0:y1, x0:x1] *= 1 - hidden_share(avatar.alpha.numpy().astype(np.float32) / 255, placed)
+            cover[y0:y1, x0:x1] *= 1 - matte_in_photo(avatar, placed)
         rows, columns = (np.flatnonzero((cover > 0).any(axis)) for axis in (1, 0))
         if len(rows):
             part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

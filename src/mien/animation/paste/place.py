@@ -113,6 +113,11 @@ def _is_box(box: object, shape: tuple[int, ...]) -> bool:
     return 0 <= x0 < x1 <= shape[1] and 0 <= y0 < y1 <= shape[0]
 
 
+def matte_in_photo(avatar: AnyAvatar, placed: Placed) -> Float32[np.ndarray, "photo_height photo_width"]:
+    """The person's matte at the size of the avatar's part of the photo."""
+    return hidden_share(avatar.alpha.numpy().astype(np.float32) / 255, placed)
+
+
 def hidden_share(
     removed: Float32[np.ndarray, "height width"], placed: Placed
 ) -> Float32[np.ndarray, "photo_height photo_width"]:

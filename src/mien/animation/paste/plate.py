@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from mien.animation.kinds import AnyAvatar
-from mien.animation.paste.place import Placed, hidden_share
+from mien.animation.paste.place import Placed, hidden_share, matte_in_photo
 from mien.tracking.background import inpaint_background
 
 CHANGED: Final = 1
@@ -48,7 +48,7 @@ def photo_plate(
         others = people.copy()
         for other, place in (*heads[:number], *heads[number + 1 :]):
             x0, y0, x1, y1 = place.box_px
-            matte = hidden_share(other.alpha.numpy().astype(np.float32) / 255, place)
+            matte = matte_in_photo(other, place)
             others[y0:y1, x0:x1] = np.maximum(others[y0:y1, x0:x1], matte)
         x0, y0, x1, y1 = placed.box_px
         share = hidden_share(removed_head(avatar), placed)
