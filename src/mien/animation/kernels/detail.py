@@ -130,7 +130,7 @@ def _cubic(t, out):
     out[3] = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
 
 
-@njit(fastmath=True)
+@njit(forceinline=True, fastmath=True)
 @no_type_check
 def _bilinear(image, x, y, out):
     """16 channels of an image at texel coordinates, nothing beyond its sides."""
@@ -155,7 +155,7 @@ def _bilinear(image, x, y, out):
                 out[k] += part * image[row, column, k]
 
 
-@njit(fastmath=True)
+@njit(forceinline=True, fastmath=True)
 @no_type_check
 def _clamped(image, x, y, channel):
     """A channel of an image at texel coordinates; beyond its sides as on them."""
@@ -168,7 +168,7 @@ def _clamped(image, x, y, channel):
     return (1 - t) * above + t * ((1 - s) * image[j2, i, channel] + s * image[j2, i2, channel])
 
 
-@njit(fastmath=True)
+@njit(forceinline=True, fastmath=True)
 @no_type_check
 def _bicubic(image, x, y, across, down, out):
     """The first four channels likewise."""

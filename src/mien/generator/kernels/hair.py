@@ -39,7 +39,7 @@ def _passing(x):
     return p * p
 
 
-@njit(fastmath=FAST, error_model="numpy", _nrt=False)
+@njit(forceinline=True, fastmath=FAST, error_model="numpy", _nrt=False)
 @no_type_check
 def _enter(
     active, count, reached, pixels, origin, directions, body_depth, newest, before, face_of, distance_of,
@@ -81,7 +81,7 @@ def _enter(
     return kept, entering
 
 
-@njit(fastmath=FAST, error_model="numpy", _nrt=False)
+@njit(forceinline=True, fastmath=FAST, error_model="numpy", _nrt=False)
 @no_type_check
 def _draw_lines(active, count, spans, entered, places, held, rows, columns, sigma_full, samples, lines):
     """Write of each interval, lines [7, ray]: where it starts (texels of a table [rows, columns + 2], height)
@@ -102,7 +102,7 @@ def _draw_lines(active, count, spans, entered, places, held, rows, columns, sigm
         held[r, 0], held[r, 1], held[r, 2] = places[m, 0], places[m, 1], places[m, 2]
 
 
-@njit(fastmath=VECTOR, error_model="numpy", _nrt=False)
+@njit(forceinline=True, fastmath=VECTOR, error_model="numpy", _nrt=False)
 @no_type_check
 def _thin(count, share, lines, shape, rows, columns, first_depth, near, through, below):
     """Write what samples at a share of their intervals let pass and how far they are below the first depth.
@@ -132,7 +132,7 @@ def _thin(count, share, lines, shape, rows, columns, first_depth, near, through,
         put(through, m, _passing(taken(lines[6], m) * full * logistic((top - height) * near)))
 
 
-@njit(fastmath=FAST, error_model="numpy", _nrt=False)
+@njit(forceinline=True, fastmath=FAST, error_model="numpy", _nrt=False)
 @no_type_check
 def _compose(
     active, count, spans, lines, through, below, rows, columns, passing, opaque, waiting, last, out, rays,

@@ -52,7 +52,7 @@ def logistic(x):
     return looked_up(LOGISTIC, first) + (place - np.float32(first)) * looked_up(RISE, first)
 
 
-@njit(fastmath=VECTOR, error_model="numpy", _nrt=False)
+@njit(forceinline=True, fastmath=VECTOR, error_model="numpy", _nrt=False)
 @no_type_check
 def colours_of(found, found_at, uv, uv_size, uh, uh_size, vh, vh_size, rgb):
     """Write `HairColours` of places, found_at [5, some], times their weights: rgb [3, some].
@@ -86,7 +86,7 @@ def colours_of(found, found_at, uv, uv_size, uh, uh_size, vh, vh_size, rgb):
         put(rgb[2], m, weight * logistic(blue))
 
 
-@njit(fastmath=FAST, _nrt=False)
+@njit(forceinline=True, fastmath=FAST, _nrt=False)
 @no_type_check
 def add_colours(found, rays, rgb, out):
     for m in range(found):

@@ -11,7 +11,7 @@ from mien.generator.kernels.carry import chart_coordinates, wrapped_u
 from mien.generator.kernels.lookup import FAST, ONE, POSITIVE, corners
 
 
-@njit(fastmath=FAST, _nrt=False)
+@njit(forceinline=True, fastmath=FAST, _nrt=False)
 @no_type_check
 def _exact(x, y, z, displacement, steps):
     return chart_coordinates(x, y, z, displacement, steps)
@@ -79,7 +79,7 @@ def fill_grid(low, cell, displacement, steps, tolerance, grid, is_exact):
                         is_exact[k, j, i] = True
 
 
-@njit(fastmath=FAST, error_model="numpy", _nrt=False)
+@njit(forceinline=True, fastmath=FAST, error_model="numpy", _nrt=False)
 @no_type_check
 def look_up(points, grid, is_exact, low, cell, displacement, radius, steps, places):
     """Write the `coordinates` [N, 3] of points at rest [N, 3]."""

@@ -31,7 +31,7 @@ def _insert(nearest, value):
     nearest[at] = value
 
 
-@njit(fastmath=True)
+@njit(forceinline=True, fastmath=True)
 @no_type_check
 def _cull(level, count, middle, half, reach, xyz, index, squares, nearest):
     """Hand those of a level's points to the next that can matter within `half` of `middle`; how many."""
@@ -56,7 +56,7 @@ def _cull(level, count, middle, half, reach, xyz, index, squares, nearest):
     return kept
 
 
-@njit(fastmath=True)
+@njit(forceinline=True, fastmath=True)
 @no_type_check
 def _mean(level, count, middle, near, far, xyz, index, squares, moves, nearest, chosen, out):
     """Write the mean of one node."""
