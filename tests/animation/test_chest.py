@@ -8,8 +8,9 @@ import pytest
 import torch
 from tests.animation.test_detail import turned
 
-from mien.animation.chest import clothes_of
+from mien.animation.chest import clothes_of, stained
 from mien.animation.drive import Puppet, make_puppet, photo_canvas, render_moving
+from mien.animation.plates import behind_neck
 from mien.core.camera import Camera
 from mien.inversion.evidence import PhotoEvidence
 
@@ -97,6 +98,43 @@ def test_what_is_wide_is_clothes_whatever_its_colour() -> None:
     hair = TOP | far
     evidence = drawn([(FACE, SKIN), (hair, BROWN)], hair, np.zeros_like(hair), FACE)
     assert (clothes_of(evidence, ABOVE_CHIN, np.where(far, np.float32(0.5), AWAY)) > 0.5)[far].mean() > 0.9
+
+
+def test_the_rim_of_the_neck_on_a_collar_is_none_of_the_collar() -> None:
+    neck, collar = rectangle(80, 140, 120, 200), rectangle(30, 140, 170, 200)
+    collar &= ~neck
+    rim = collar & rectangle(78, 140, 122, 200)  # coloured like the neck, but not met by the body
+    evidence = drawn(
+        [(FACE | neck | rim, SKIN), (collar & ~rim, BLUE)], collar, np.zeros_like(collar), FACE | neck
+    )
+    found = stained(evidence, collar)
+    assert found[rim].mean() > 0.97
+    assert not found[~rim].any()
+
+
+def test_a_collar_goes_on_behind_the_neck() -> None:
+    left, right = rectangle(20, 120, 80, 200), rectangle(120, 140, 180, 200)
+    neck = rectangle(80, 40, 120, 200)
+    behind = behind_neck(left | right, neck, np.ones_like(neck), neck_px=100.0)
+    assert not behind[:120].any()
+    rows = np.nonzero(behind)[0]
+    assert abs(rows[np.nonzero(behind)[1] == 79].min() - 120) <= 1
+    assert abs(rows[np.nonzero(behind)[1] == 120].min() - 140) <= 1
+    assert abs(rows[np.nonzero(behind)[1] == 100].min() - 130) <= 1
+
+
+@pytest.mark.parametrize("stays", [rectangle(20, 120, 80, 200), np.zeros((SIDE, SIDE), bool)])
+def test_behind_a_neck_with_clothes_on_one_side_or_none_there_is_the_room(stays: np.ndarray) -> None:
+    neck = rectangle(80, 40, 120, 200)
+    assert not behind_neck(stays, neck, np.ones_like(neck), neck_px=100.0).any()
+
+
+def test_what_meets_the_face_higher_up_is_no_collar() -> None:
+    hands, neck = rectangle(20, 40, 80, 200) | rectangle(120, 40, 180, 200), rectangle(80, 40, 120, 200)
+    low = np.arange(SIDE)[:, None] > np.full((SIDE, SIDE), 150)
+    behind = behind_neck(hands, neck, low, neck_px=100.0)
+    assert behind.any()
+    assert not behind[:150].any()
 
 
 def test_what_the_photo_shows_of_the_chest_is_not_drawn_along(puppet: Puppet) -> None:

@@ -40,6 +40,8 @@ CUTS: Final = 3
 AROUND: Final = 0.006
 """How far around the chest hair and stray pixels count to it, in sides of the region: else specks of its rim
 move."""
+STAINED: Final = 0.012
+"""How far around the neck clothes may have its colour, in sides of the region."""
 RIM_BLUR_PX: Final = 1.0
 
 
@@ -71,7 +73,24 @@ def chest_share(
     radius_px = max(round(AROUND * max(evidence.shape)), 1)
     ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius_px + 1,) * 2)
     share = np.maximum(share, cv2.dilate(share, ball) * (1 - shown_body))
+    share[box][stained(evidence, share[box] > 0.5)] = 0
     return cv2.GaussianBlur(share, (0, 0), RIM_BLUR_PX)
+
+
+def stained(
+    evidence: PhotoEvidence, stays: Bool[np.ndarray, "height width"]
+) -> Bool[np.ndarray, "height width"]:
+    """Where what would stay is near skin that moves and more like it than like what stays beyond: its rim."""
+    shape = evidence.shape
+    person, hair = evidence.alpha.view(shape).numpy() > 0.95, evidence.hair.view(shape).numpy() > 0.5
+    skin = (person & ~hair & ~stays).astype(np.uint8)
+    radius_px = max(round(STAINED * max(shape)), 1)
+    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius_px + 1,) * 2)
+    rim = stays & (cv2.dilate(skin, ball) > 0)
+    rgb = evidence.rgb.numpy()
+    sources = cv2.erode(skin, ball) > 0, person & stays & ~rim
+    near, beyond = (np.square(rgb - rgb[flat_nearest(mask).ravel()]).sum(-1) for mask in sources)
+    return rim & (near < beyond).reshape(shape)
 
 
 def clothes_of(

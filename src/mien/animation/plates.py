@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32, UInt8
 
-from mien.animation.chest import RIM_BLUR_PX, chest_share
+from mien.animation.chest import RIM_BLUR_PX, SHOULDER, chest_share
 from mien.animation.plate import MOVED, filled_depth, shown_weight
 from mien.generator.model import Generator
 from mien.generator.render import PosedHead, make_hair_shell, render
 from mien.inversion.evidence import PhotoEvidence
 from mien.inversion.invert import Inversion
 from mien.morphable.carry import make_carrier
+from mien.morphable.chart import AXIS_Z
 from mien.morphable.fit import FaceFit
 from mien.morphable.model import MorphableModel
 from mien.tracking.background import inpaint_background
@@ -58,10 +59,42 @@ def make_plates(
     t = np.clip((weight - MOVED[0]) / (MOVED[1] - MOVED[0]), 0, 1)
     plate = inpaint_background(rgb, (alpha * t).astype(np.float32))
     below = rest[..., 1].numpy() < chin_y
-    t = t * (1 - between_clothes(alpha * (1 - t) > 0.5, below, evidence, fit.crop.side_px))
-    kept = (alpha * (1 - t))[..., None]  # the in-painter widens what it takes out, over the chest too
+    stays, moves = alpha * (1 - t) > 0.5, alpha * t > 0.5
+    neck_px = float(camera.project(torch.tensor([0.0, chin_y, AXIS_Z])).uv[0]) * width
+    low = rest[..., 1].numpy() < chin_y + SHOULDER
+    between = between_clothes(stays, below, evidence, fit.crop.side_px)
+    hidden = behind_neck(stays, moves, low, neck_px)
+    if hidden.any():
+        clothes = inpaint_background(rgb, 1 - stays.astype(np.float32)).astype(np.float32)
+        share = cv2.GaussianBlur((hidden & ~stays).astype(np.float32), (0, 0), RIM_BLUR_PX)
+        plate = plate + share[..., None] * (clothes - plate)
+    # The in-painter widens what it takes out, over the chest too.
+    kept = (alpha * (1 - t * (1 - between)))[..., None]
     plate = np.round(plate + kept * (rgb.astype(np.float32) - plate)).clip(0, 255).astype(np.uint8)
     return Plates(plate, inpaint_background(rgb, alpha), (chest * 255 + 0.5).astype(np.uint8))
+
+
+def behind_neck(
+    stays: Bool[np.ndarray, "height width"], moves: Bool[np.ndarray, "height width"],
+    low: Bool[np.ndarray, "height width"], neck_px: float,
+) -> Bool[np.ndarray, "height width"]:  # fmt: skip
+    """Where what moves may hide the back of a collar or the shoulders, not what is behind the person.
+
+    That is below a line over the neck: from the highest place left of it where what moves meets what stays,
+    if that is `low`, to the highest one right of it. neck_px: the column of the neck's axis.
+    """
+    behind = np.zeros(stays.shape, bool)
+    rows, columns = np.nonzero(stays & low & (cv2.dilate(moves.astype(np.uint8), np.ones((3, 3))) > 0))
+    left = columns < neck_px
+    if left.all() or not left.any():
+        return behind
+    tops = [rows[side].argmin() for side in (left, ~left)]
+    x = [columns[side][top] for side, top in zip((left, ~left), tops, strict=True)]
+    y = [rows[side][top] for side, top in zip((left, ~left), tops, strict=True)]
+    across = np.arange(x[0], x[1] + 1)
+    line = np.interp(across, x, y)
+    behind[:, across] = np.arange(stays.shape[0])[:, None] >= line
+    return behind
 
 
 def between_clothes(
