@@ -67,7 +67,7 @@ def job_key(avatar: Avatar, driven: DrivenMotion, canvas: Canvas) -> str:
         inversion.w, inversion.residual, inversion.hair_height,
         [] if inversion.hair_density is None else inversion.hair_density, fit.identity, fit.expression,
         fit.torso, [] if fit.beard is None else fit.beard, fit.R_camera_head,
-        avatar.photo, avatar.alpha, avatar.plate, canvas.plate,
+        avatar.photo, avatar.alpha, avatar.plate, [] if avatar.chest is None else avatar.chest, canvas.plate,
         canvas.camera.T_world_camera, canvas.camera.intrinsics,
         driven.expression, driven.R_camera_head, driven.translation_offset, driven.time_s,
         *worn_parts(avatar),

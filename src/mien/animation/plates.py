@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32, UInt8
 
-from mien.animation.chest import RIM_BLUR_PX, SHOULDER, chest_share
+from mien.animation.chest import RIM_BLUR_PX, chest_share
 from mien.animation.plate import MOVED, filled_depth, shown_weight
 from mien.generator.model import Generator
 from mien.generator.render import PosedHead, make_hair_shell, render
+from mien.inversion.clothes import SHOULDER
 from mien.inversion.evidence import PhotoEvidence
 from mien.inversion.invert import Inversion
 from mien.morphable.carry import make_carrier
