@@ -38,6 +38,8 @@ CHEEK_MM: Final = (18.0, 28.0)
 """Along a row from its middle: teeth that photos do not show."""
 TOOTH_OVER_SKIN: Final = torch.tensor([1.0, 1.15, 1.13])
 """Hue of teeth in the light that the skin has: less red."""
+TOOTH_WARMTH: Final = 0.3
+"""Least share of the skin's redness that teeth have: whites behind lenses are seen bluish."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,8 @@ def tooth_colour(evidence: PhotoEvidence, over_skin: float) -> Float[Tensor, "3"
     whites = _lighter(whites, 0.7) if len(whites) >= 8 else whites
     white = torch.lerp(_mean_or(whites, float(skin.mean())), TOOTH_OVER_SKIN * skin, 0.45)
     gain = float(over_skin * skin.mean() / white.mean().clamp(min=0.05))
-    return no_less_red((0.9 * white * max(gain, 1.0)).clamp(0.1, 0.82), torch.ones(3))
+    hue = torch.lerp(torch.ones(3), (skin / skin[0]).clamp(max=1), TOOTH_WARMTH)
+    return no_less_red((0.9 * white * max(gain, 1.0)).clamp(0.1, 0.82), hue)
 
 
 def no_less_red(rgb: Float[Tensor, "*point 3"], than: Float[Tensor, "3"]) -> Float[Tensor, "*point 3"]:
