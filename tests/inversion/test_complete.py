@@ -56,6 +56,25 @@ def test_what_is_seen_keeps_its_residual_and_the_rest_is_completed() -> None:
     torch.testing.assert_close(found, wanted[:, rows, hidden], atol=1e-3, rtol=1e-3)
 
 
+def test_colours_filled_in_next_to_what_is_seen_do_not_show() -> None:
+    """Beside the seen half the residual has whatever was near it; within it, gaps stay as they are filled."""
+    generator = completing_generator()
+    planes = generator.planes(generator.mapping.w_avg[None], torch.zeros(1, 52))
+    shown = chart_evidence(
+        generator, planes, torch.zeros(128, 128), observed(BODY_RGB, 1.0), observed(HAIR_RGB, 1.0)
+    )
+    total, weight = (image.clone() for image in shown.body)
+    total[..., 150:153, 180:183] = weight[..., 150:153, 180:183] = 0  # a gap
+    shown, size = replace(shown, body=(total, weight)), EVIDENCE_SIZE
+    completed = complete(generator, shown)
+    dark = torch.zeros(1, 7, size, size)
+    dark[..., : size // 2] = -50.0
+    rows = slice(60, 250)
+    out = put_hidden(dark, shown, completed)[0, BODY_RGB, rows]
+    assert out[..., : size // 2].min() > -10
+    assert torch.equal(out[..., size // 2 + 6 : -8], torch.zeros_like(out[..., size // 2 + 6 : -8]))
+
+
 def test_completion_follows_its_seed() -> None:
     generator = completing_generator()
     planes = generator.planes(generator.mapping.w_avg[None], torch.zeros(1, 52))

@@ -26,6 +26,10 @@ from mien.generator.texels import SIZE, Splatted, blurred, island_rows, unseen
 from mien.morphable.carry import chart_grid
 from mien.morphable.regions import azimuth_and_height, on_face, on_scalp
 
+GLIMPSE: Final = 0.05
+"""Weight of a texel's evidence from which on it counts as seen."""
+WITHIN: Final = 2
+"""Texels of the evidence within what is seen over which completed colours end."""
 FACING: Final = (0.15, 0.4)
 """Cosines of the view against the surface between which hair begins to count as seen: what is seen edge-on is
 smeared along the rays."""
@@ -94,7 +98,7 @@ def put_hidden(
         facing = _facing(seen, evidence.height[0] * HEIGHT_SCALE)
         shown, glimpsed = (smoothstep(facing, *limits) for limits in (FACING, EDGE_ON))
         shown = torch.maximum(shown, 1 - unseen(seen.other))
-    shares = torch.stack([unseen(evidence.body[1]), 1 - shown])[None]
+    shares = torch.stack([_beside(evidence.body[1]), 1 - shown])[None]
     body_share, hair_share = _fitted(shares, size)[0].clone()
     if not islands:
         body_share[: island_rows(size)] = 0
@@ -109,6 +113,20 @@ def put_hidden(
     for channels, guess, share in ((BODY_RGB, body, body_share), (HAIR_RGB, hair, hair_share)):
         out[0, channels] = torch.lerp(residual[0, channels], guess - base[channels], share)
     return out
+
+
+def _beside(weight: Float[Tensor, "size size"]) -> Float[Tensor, "size size"]:
+    """1 where nothing is seen of the body, 0 from a little inside of what is seen on.
+
+    Next to it the residual's own colours are of whatever is near: dyed scalp drew a dark line around faces.
+    """
+    seen, half = (weight > GLIMPSE).float()[None, None], len(weight) // 64
+    closed = -_largest(-_largest(seen, half), half)  # gaps within what is seen are filled in well
+    return torch.maximum(unseen(weight), 1 - blurred(-_largest(-closed, WITHIN)[0, 0], 2 * WITHIN + 1))
+
+
+def _largest(image: Float[Tensor, "1 1 v u"], half: int) -> Float[Tensor, "1 1 v u"]:
+    return torch.nn.functional.max_pool2d(image, 2 * half + 1, 1, half)
 
 
 def _skin_as_seen(guess: Float[Tensor, "3 texel texel"], seen: Splatted) -> Float[Tensor, "3 texel texel"]:

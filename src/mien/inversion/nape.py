@@ -21,11 +21,11 @@ STRAY: Final = 0.002
 """Area of hair that may be seen below its end, squared EG3D units: tips and what is taken for hair."""
 THICK: Final = 0.008
 """Half width of a lock that counts, in sides of the region."""
-BELOW: Final = 0.02
+BELOW: Final = 0.04
 """How far below what is seen of it hidden hair ends, EG3D units."""
-NAPE: Final = 0.1
-"""Height over the chin, about that of the mouth, down to which hair grows on every nape."""
-TAPER: Final = 0.06
+NAPE: Final = 0.05
+"""Height over the chin, a little below that of the mouth, down to which hair grows on every nape."""
+TAPER: Final = 0.1
 """Height over which hair thins out towards its end."""
 UNDER_SKIN: Final = -0.03
 """Outer surface of hair where there is none."""
@@ -41,10 +41,8 @@ def end_of_hair(evidence: PhotoEvidence, carrier: Carrier) -> float | None:
     y = carrier.to_canonical(points)[..., 1].view(height, width).numpy()
     above_chin = y - carrier.model.chin_y(carrier.model.mean)
     clothes = clothes_of(evidence, above_chin, points[:, 0].abs().view(height, width).numpy())
-    locks, hair, alpha = (
-        t.view(height, width).numpy() for t in (evidence.locks, evidence.hair, evidence.alpha)
-    )
-    seen = (hair > 0.5) & (alpha > 0.9) & (locks > 0.5) & (clothes < 0.5)
+    hair, alpha = (t.view(height, width).numpy() for t in (evidence.hair, evidence.alpha))
+    seen = (hair > 0.5) & (alpha > 0.9) & (clothes < 0.5)
     ball = cv2.getStructuringElement(
         cv2.MORPH_ELLIPSE, (2 * max(round(THICK * max(height, width)), 1) + 1,) * 2
     )
