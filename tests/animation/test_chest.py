@@ -6,13 +6,18 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from tests.animation.test_detail import turned
+from tests.animation.test_detail import plain_head, turned
 
-from mien.animation.chest import clothes_of, stained
-from mien.animation.drive import Puppet, make_puppet, photo_canvas, render_moving
+from mien.animation import detail
+from mien.animation.chest import stained
+from mien.animation.detail import LOW, body_share, moving_share, places_of
+from mien.animation.drive import STILL_WEIGHT, Puppet, make_puppet, photo_canvas, render_moving
+from mien.animation.plate import shown_weight
 from mien.animation.plates import behind_neck
 from mien.core.camera import Camera
+from mien.inversion.clothes import clothes_of
 from mien.inversion.evidence import PhotoEvidence
+from mien.morphable.chart import AXIS_Z
 
 SIDE = 200
 BROWN, BLUE, SKIN = (90, 60, 40), (40, 60, 160), (205, 160, 140)
@@ -151,6 +156,30 @@ def test_what_the_photo_shows_of_the_chest_is_not_drawn_along(puppet: Puppet) ->
     assert (
         np.abs(frames[1].astype(int) - plate).max(-1) > 8
     ).mean() < 0.002  # what the photo hides of the neck
+
+
+def test_a_hidden_neck_may_come_out_of_clothes_but_shoulders_may_not(puppet: Puppet) -> None:
+    avatar, motion = puppet.avatar, turned(puppet, 0.5)
+    assert avatar.chest is not None
+    clothed = replace(avatar, chest=torch.full_like(avatar.chest, 255))
+    puppet = make_puppet(clothed, puppet.generator, puppet.model)
+    _, out = plain_head(puppet, avatar.fit.expression, motion)
+    assert puppet.detail is not None
+    camera = avatar.fit.camera
+    places = places_of(puppet.detail.camera, out, camera, motion)
+    # All of it is behind what the photo shows, and moved before it.
+    places = replace(
+        places, distance=places.distance + 1, distance_moved=torch.zeros_like(places.distance_moved)
+    )
+    share = moving_share(puppet.detail, out, places, camera, motion.chin_y, STILL_WEIGHT)
+    low = (body_share(out) > 0.99) & (places.rest[..., 1] < motion.chin_y + LOW[0])
+    moves = low & (shown_weight(places.rest, out, motion.chin_y) > STILL_WEIGHT[1])
+    away = torch.hypot(places.rest[..., 0], places.rest[..., 2] - AXIS_Z)
+    neck, shoulders = moves & (away < detail.SHOULDERS[0]), moves & (away > detail.SHOULDERS[1])
+    assert neck.sum() > 20
+    assert shoulders.sum() > 5
+    assert share[neck].mean() > 0.9
+    assert share[shoulders].max() == 0
 
 
 def test_a_photos_chest_is_not_its_face(puppet: Puppet) -> None:

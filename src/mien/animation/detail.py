@@ -35,6 +35,10 @@ HIDDEN: Final = (0.008, 0.02)
 """How far behind what the photo shows a point's detail fades, EG3D units."""
 BEHIND: Final = (0.0, 0.01)
 """How far behind the chest what has moved there vanishes, EG3D units."""
+SHOULDERS: Final = (0.13, 0.17)
+"""Distances from the neck's axis between which what is low is no neck, EG3D units."""
+LOW: Final = (-0.04, -0.01)
+"""Heights over the chin between which that ends."""
 FACING: Final = (0.15, 0.45)
 """Cosines between surface and view in the photo between which detail is trusted from elsewhere."""
 TURN_DEG: Final = (3.0, 18.0)
@@ -308,7 +312,7 @@ def moving_share(
     not what the neck moves by less than the weights `still`.
 
     Hair where the photo shows the chest is what its clothes were taken for. A neck that a collar hides may
-    come out of it.
+    come out of it, shoulders may not.
     """
     weight = shown_weight(places.rest, out, chin_y)
     if detail is not None:
@@ -319,7 +323,9 @@ def moving_share(
         )
         inside = ((places.uv_photo > 0) & (places.uv_photo < 1)).all(-1)
         seen = inside * (1 - smoothstep(places.distance - before[0], *HIDDEN))
-        chest = before[1] * (1 - body_share(out) * (1 - seen))
+        away = torch.hypot(places.rest[..., 0], places.rest[..., 2] - AXIS_Z)
+        neck = 1 - smoothstep(away, *SHOULDERS) * (1 - smoothstep(places.rest[..., 1] - chin_y, *LOW))
+        chest = before[1] * (1 - body_share(out) * (1 - seen) * neck)
         weight = weight * (1 - chest)
         weight = weight * (1 - now[1] * smoothstep(places.distance_moved - now[0], *BEHIND))
     return smoothstep(weight, *still)

@@ -41,7 +41,7 @@ def fast_layer(
 
     alpha, hair_alpha, carried = out.alpha.numpy(), out.hair_alpha.numpy(), out.carried.numpy()
     nearest = flat_nearest(alpha > COVERED[0])
-    share, distance, shift, weight, rim, beside, cover = np.empty((7, *alpha.shape), np.float32)
+    share, neck, distance, shift, weight, rim, beside, cover = np.empty((8, *alpha.shape), np.float32)
     uv_rest, step, spread = np.empty((3, *alpha.shape, 2), np.float32)
     now = np.empty((*alpha.shape, 3), np.float32)
     fine, person = np.empty((2, *alpha.shape, 4), np.float32)
@@ -53,7 +53,7 @@ def fast_layer(
     )
     find_places(
         alpha, out.depth.numpy(), hair_alpha, carried, nearest, ray.numpy(), position, motion_numbers(motion),
-        NECK_STEPS, towards, own, intrinsics, share, uv_rest, step, distance, shift, now,
+        NECK_STEPS, towards, own, intrinsics, share, neck, uv_rest, step, distance, shift, now,
     )  # fmt: skip
     gather(step, nearest, spread)
     spread = cv2.GaussianBlur(spread, (0, 0), BESIDE_BLUR_PX)
@@ -62,8 +62,8 @@ def fast_layer(
     per_shift = float(photo.intrinsics[1, 1]) * detail.levels[0].shape[2]
     look_up(
         detail.tables[level_of(detail, camera, alpha.shape)], alpha, hair_alpha, out.planes[..., 1].numpy(),
-        uv_rest, step, spread, distance, shift, now, shown, per_shift, float(smoothstep(turn_deg, *TURN_DEG)),
-        still, share, weight, fine, person, rim, beside,
+        neck, uv_rest, step, spread, distance, shift, now, shown, per_shift,
+        float(smoothstep(turn_deg, *TURN_DEG)), still, share, weight, fine, person, rim, beside,
     )  # fmt: skip
     weight = without_specks(torch.from_numpy(weight)).numpy()
     gather(rim[..., None], nearest, outline[..., None])

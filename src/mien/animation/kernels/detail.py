@@ -16,10 +16,12 @@ from mien.animation.detail import (
     HAIR_RIM,
     HIDDEN,
     INSIDE,
+    LOW,
     MIN_ALPHA,
     OVERSHOOT,
     RIM,
     SHIFTED,
+    SHOULDERS,
     TRUST,
 )  # fmt: skip
 from mien.animation.plate import COVERED, UNKNOWN, WIDE
@@ -57,11 +59,12 @@ def _seen_by(R, position, K, x, y, z, out):
 @no_type_check
 def find_places(
     alpha, depth, hair_alpha, carried, nearest, ray, origin, motion, neck_steps, R_photo, photo, K_photo,
-    weights, uv_rest, step, distance, shift, now,
+    weights, neck, uv_rest, step, distance, shift, now,
 ):  # fmt: skip
-    """Write of every pixel how far the neck moves it [h, w], where the photo has its point at rest [h, w, 2],
-    the step from there to where the photo has what it shows, its distance, how the expression moves it, and
-    where that camera would see it as moved (u, v, distance) [h, w, 3].
+    """Write of every pixel how far the neck moves it [h, w] and how far it is not of the shoulders, where the
+    photo has its point at rest [h, w, 2], the step from there to where the photo has what it shows, its
+    distance, how the expression moves it, and where that camera would see it as moved (u, v, distance)
+    [h, w, 3].
 
     nearest: flat [h, w]; ray: takes (column, row, 1) to the world; R_photo, photo, K_photo: world to camera
     axes, position and intrinsics of the photo's camera.
@@ -83,7 +86,9 @@ def find_places(
             x, y, z = at_rest(origin, x, y, z, far, rigid_part(origin, x, y, z, motion), motion, neck_steps)
             weight = neck_weight(y, chin)
             beside = z - AXIS_Z
-            wide = smooth(math.sqrt(x * x + beside * beside), WIDE)
+            away = math.sqrt(x * x + beside * beside)
+            neck[row, column] = 1 - smooth(away, SHOULDERS) * (1 - smooth(y - chin, LOW))
+            wide = smooth(away, WIDE)
             weight *= 1 - wide * (1 - smooth(weight, (0.5, 0.9)))
             a = alpha[row, column]
             covered = smooth(a, COVERED)
@@ -185,8 +190,8 @@ def _bicubic(image, x, y, across, down, out):
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 @no_type_check
 def look_up(
-    image, alpha, hair_alpha, plane_v, uv_rest, step, spread, distance, shift, now, shown, per_shift, turned,
-    still, share, weight, fine, person, rim, beside,
+    image, alpha, hair_alpha, plane_v, neck, uv_rest, step, spread, distance, shift, now, shown, per_shift,
+    turned, still, share, weight, fine, person, rim, beside,
 ):  # fmt: skip
     """Write of every pixel that is shown how far its detail counts [h, w], the detail [h, w, 4], the person
     beside the render [h, w, 4] and how far what lies beside it may be shown; of all, nearness to the outline.
@@ -224,8 +229,8 @@ def look_up(
             same = 1 - abs(inside - looked[INSIDE])
             body = 1 - hair_alpha[row, column] / max(a, MIN_ALPHA)
             inside_photo = -0.5 < x < image.shape[1] - 0.5 and -0.5 < y < image.shape[0] - 0.5
-            chest = _clamped(image, x, y, CHEST) * (1 - body * (1 - (seen if inside_photo else 0.0)))
-            moved *= 1 - chest
+            hidden = body * (1 - (seen if inside_photo else 0.0)) * neck[row, column]
+            moved *= 1 - _clamped(image, x, y, CHEST) * (1 - hidden)
             x = min(max(now[row, column, 0], -1.0), 2.0) * image.shape[1] - 0.5
             y = min(max(now[row, column, 1], -1.0), 2.0) * image.shape[0] - 0.5
             chest = _clamped(image, x, y, CHEST)
