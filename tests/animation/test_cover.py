@@ -189,7 +189,7 @@ def test_it_is_kept_in_the_avatars_file(held: Puppet, tmp_path: Path) -> None:
         torch.testing.assert_close(getattr(again, name), getattr(cover_of(held), name))
 
 
-def test_a_job_depends_on_it(held: Puppet) -> None:
+def test_a_job_depends_on_it_and_on_the_chest(held: Puppet) -> None:
     driven = DrivenMotion(
         expression=np.zeros((1, 52), np.float32), R_camera_head=np.eye(3, dtype=np.float32)[None],
         translation_offset=np.zeros((1, 3), np.float32), time_s=np.zeros(1),
@@ -197,8 +197,10 @@ def test_a_job_depends_on_it(held: Puppet) -> None:
     )  # fmt: skip
     canvas = photo_canvas(held.avatar)
     other = replace(cover_of(held), mask=cover_of(held).mask // 2)
-    keys = {job_key(replace(held.avatar, cover=c), driven, canvas) for c in (None, cover_of(held), other)}
-    assert len(keys) == 3
+    avatars = [replace(held.avatar, cover=c) for c in (None, cover_of(held), other)]
+    avatars.append(replace(held.avatar, chest=None))
+    assert held.avatar.chest is not None
+    assert len({job_key(avatar, driven, canvas) for avatar in avatars}) == 4
 
 
 def test_triangles_without_corners_are_refused(held: Puppet, tmp_path: Path) -> None:

@@ -196,9 +196,9 @@ def look_up(
     """Write of every pixel that is shown how far its detail counts [h, w], the detail [h, w, 4], the person
     beside the render [h, w, 4] and how far what lies beside it may be shown; of all, nearness to the outline.
 
-    image: [y, x, 16], channels of `detail.levels` and two more; per_shift: pixels of the photo per `shift`;
-    turned: how far the view has turned, in [0, 1]; still: neck weights between which pixels are shown; share:
-    how far the neck moves them, which becomes how far they are shown [h, w].
+    image: [y, x, 16], channels of `detail.levels` and two more; neck: see `find_places`; per_shift: pixels of
+    the photo per `shift`; turned: how far the view has turned, in [0, 1]; still: neck weights between which
+    pixels are shown; share: how far the neck moves them, which becomes how far they are shown [h, w].
     """
     looked, across, down = np.empty(16, np.float32), np.empty(4, np.float32), np.empty(4, np.float32)
     for row in range(alpha.shape[0]):
