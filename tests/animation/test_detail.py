@@ -19,6 +19,7 @@ from mien.animation.detail import (
     places_of,
     rim_of,
     sharp_lookup,
+    shift_nearby,
     turn_of,
     without_specks,
 )
@@ -32,6 +33,7 @@ from mien.animation.drive import (
     render_moving,
 )
 from mien.animation.fastlayer import fast_layer
+from mien.animation.layer import Layer, without_gaps
 from mien.animation.plate import nearest_index
 from mien.core.arkit import ARKIT_INDEX
 from mien.core.camera import Camera
@@ -262,3 +264,29 @@ def test_the_drawn_outline_of_hair_comes_in_where_the_photos_own_is_left(puppet:
     assert 0.1 < shares[2] < 0.9
     assert shares[3] == 1.0
     assert outline_share(None, camera, turned(puppet, 0.0)) == 1.0
+
+
+def test_what_stays_beside_what_moves_counts_as_moved_but_on_the_outline() -> None:
+    shift, alpha = np.zeros((2, 20, 20), np.float32)
+    alpha[2:18, 2:18] = 1
+    shift[:, 9] = 0.5
+    found = shift_nearby(shift, alpha)
+    assert (found[6:14, 7:12] == 0.5).all()
+    assert found[6:14, [6, 12]].max() == 0
+    assert np.array_equal(found[:5], shift[:5])
+
+
+def test_a_line_that_neither_side_covers_is_closed_beside_the_body() -> None:
+    """A gap within, a way out of the body and a gap within hair."""
+    cover, body = np.ones((12, 16), np.float32), np.zeros((12, 16), bool)
+    body[:, :8] = True
+    cover[:, 3], cover[:, 12] = 0.4, 0.4
+    cover[5:, 7:9] = 0
+    cover[4:, 6:10] = 0
+    rgb = cover[..., None] * np.array([0.6, 0.4, 0.2], np.float32)
+    closed = without_gaps(Layer((1, 2), rgb, cover), body)
+    assert closed.corner_px == (1, 2)
+    assert closed.cover[:, 3].min() == 1
+    assert np.array_equal(closed.cover[:, 4:], cover[:, 4:])
+    np.testing.assert_allclose(closed.rgb[:, 3], np.broadcast_to([0.6, 0.4, 0.2], (12, 3)), rtol=1e-5)
+    assert np.array_equal(closed.rgb[:, 4:], rgb[:, 4:])

@@ -138,11 +138,23 @@ def places_of(photo: Camera, out: RenderOutput, camera: Camera, motion: HeadMoti
         across = (out.carried[..., :2] - uv) / photo.intrinsics.diagonal()[:2]
         along = (out.carried[..., 2] - distance) / distance.clamp(min=1.0)
         shift = body * torch.hypot(across.norm(dim=-1), along)
+        shift = torch.from_numpy(shift_nearby(shift.numpy(), out.alpha.numpy()))
         uv = torch.lerp(uv, out.carried[..., :2], body[..., None])
         distance = torch.lerp(distance, out.carried[..., 2], body)
         uv = uv_rest + carried_along(uv - uv_rest, nearest)
     uv_moved, distance_moved = photo.project(points).uv, (points - photo.position).norm(dim=-1)
     return Places(rest, uv, distance, shift, nearest, uv_moved, distance_moved)
+
+
+def shift_nearby(
+    shift: Float32[np.ndarray, "height width"], alpha: Float32[np.ndarray, "height width"]
+) -> Float32[np.ndarray, "height width"]:
+    """How far the expression moves what is at most two pixels away, within the outline.
+
+    At an edge the photo's pixel shows some of both sides, and what stays may not keep what has gone.
+    """
+    within = cv2.erode((alpha > COVERED[1]).astype(np.uint8), np.ones((7, 7), np.uint8))
+    return np.where(within > 0, cv2.dilate(shift, np.ones((5, 5), np.uint8)), shift)
 
 
 def carried_along(

@@ -15,6 +15,7 @@ from mien.animation.detail import (
     PhotoDetail,
     Places,
     add_detail,
+    body_share,
     carried_of,
     make_detail,
     moving_share,
@@ -23,7 +24,7 @@ from mien.animation.detail import (
 )
 from mien.animation.fastlayer import fast_layer
 from mien.animation.glasses import draw_glasses
-from mien.animation.layer import Layer
+from mien.animation.layer import Layer, without_gaps
 from mien.animation.plate import moving_weight
 from mien.animation.wornlayer import WornLayer, WornPhoto, moved, over_layer, over_render, worn_photo
 from mien.core.camera import Camera
@@ -268,9 +269,11 @@ def plain_layer(
     """What a render, seen by `camera`, shows of the head, with the photo's detail if there is any."""
     places = _places(puppet, out, camera, motion)
     share = moving_share(puppet.detail, out, places, camera, motion.chin_y, STILL_WEIGHT)
+    body = (body_share(out) > 0.5).numpy()
     if puppet.detail is not None:
         out = add_detail(puppet.detail, out, places, camera, motion)
-    return Layer(corner_px, (out.rgb * share[..., None]).numpy(), (out.alpha * share).numpy())
+    layer = Layer(corner_px, (out.rgb * share[..., None]).numpy(), (out.alpha * share).numpy())
+    return layer if puppet.detail is None else without_gaps(layer, body)
 
 
 def moving_box(puppet: Puppet, canvas: Canvas, head: PosedHead) -> tuple[int, int, int, int] | None:

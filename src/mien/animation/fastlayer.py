@@ -13,11 +13,13 @@ from mien.animation.detail import (
     CARD_DEG,
     TURN_DEG,
     PhotoDetail,
+    body_share,
     level_of,
+    shift_nearby,
     turn_of,
     without_specks,
 )
-from mien.animation.layer import Layer
+from mien.animation.layer import Layer, without_gaps
 from mien.animation.plate import COVERED, flat_nearest
 from mien.core.camera import Camera
 from mien.core.curves import smoothstep
@@ -55,6 +57,7 @@ def fast_layer(
         alpha, out.depth.numpy(), hair_alpha, carried, nearest, ray.numpy(), position, motion_numbers(motion),
         NECK_STEPS, towards, own, intrinsics, share, neck, uv_rest, step, distance, shift, now,
     )  # fmt: skip
+    shift = shift_nearby(shift, alpha)
     gather(step, nearest, spread)
     spread = cv2.GaussianBlur(spread, (0, 0), BESIDE_BLUR_PX)
     shown = cv2.dilate((share > still[0]).astype(np.uint8), np.ones((2 * AROUND_PX + 1,) * 2, np.uint8))
@@ -70,4 +73,4 @@ def fast_layer(
     outline = cv2.GaussianBlur(outline, (0, 0), OUTLINE_BLUR_PX)
     card = 1 - float(smoothstep(turn_deg, *CARD_DEG))
     lay_over(out.rgb.numpy(), alpha, share, weight, fine, person, beside, outline, card, rgb, cover)
-    return Layer(corner_px, rgb, cover)
+    return without_gaps(Layer(corner_px, rgb, cover), (body_share(out) > 0.5).numpy())
