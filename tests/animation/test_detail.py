@@ -267,12 +267,14 @@ def test_the_drawn_outline_of_hair_comes_in_where_the_photos_own_is_left(puppet:
 
 
 def test_what_stays_beside_what_moves_counts_as_moved_but_on_the_outline() -> None:
-    shift, alpha = np.zeros((2, 20, 20), np.float32)
+    shift, alpha, hair = np.zeros((3, 20, 20), np.float32)
     alpha[2:18, 2:18] = 1
-    shift[:, 9] = 0.5
-    found = shift_nearby(shift, alpha)
-    assert (found[6:14, 7:12] == 0.5).all()
-    assert found[6:14, [6, 12]].max() == 0
+    shift[:, 9:12], shift[:, 15] = 0.5, 0.3  # an area, and a line of wrong depths
+    hair[12:] = 0.1
+    found = shift_nearby(shift, alpha, hair)
+    assert (found[6:11, 7:14] == 0.5).all()
+    assert np.array_equal(found[12:], shift[12:])
+    assert found[6:14, [6, 14]].max() == 0
     assert np.array_equal(found[:5], shift[:5])
 
 

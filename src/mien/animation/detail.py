@@ -58,6 +58,8 @@ RIM_SHARE: Final = (0.7, 0.95)
 SHIFTED: Final = (0.15, 0.7)
 """Pixels of the photo by which the expression moves a point between which its detail must be trusted: edges,
 where it is not, are about a pixel wide."""
+BARE: Final = 0.02
+"""Alpha of hair below which skin counts as bare."""
 MISFIT: Final = (0.08, 0.22)
 """Largest detail nearby of the body between which the photo shows something else than the point under it."""
 OVERSHOOT: Final = 0.05
@@ -138,7 +140,7 @@ def places_of(photo: Camera, out: RenderOutput, camera: Camera, motion: HeadMoti
         across = (out.carried[..., :2] - uv) / photo.intrinsics.diagonal()[:2]
         along = (out.carried[..., 2] - distance) / distance.clamp(min=1.0)
         shift = body * torch.hypot(across.norm(dim=-1), along)
-        shift = torch.from_numpy(shift_nearby(shift.numpy(), out.alpha.numpy()))
+        shift = torch.from_numpy(shift_nearby(shift.numpy(), out.alpha.numpy(), out.hair_alpha.numpy()))
         uv = torch.lerp(uv, out.carried[..., :2], body[..., None])
         distance = torch.lerp(distance, out.carried[..., 2], body)
         uv = uv_rest + carried_along(uv - uv_rest, nearest)
@@ -147,14 +149,18 @@ def places_of(photo: Camera, out: RenderOutput, camera: Camera, motion: HeadMoti
 
 
 def shift_nearby(
-    shift: Float32[np.ndarray, "height width"], alpha: Float32[np.ndarray, "height width"]
-) -> Float32[np.ndarray, "height width"]:
-    """How far the expression moves what is at most two pixels away, within the outline.
+    shift: Float32[np.ndarray, "height width"], alpha: Float32[np.ndarray, "height width"],
+    hair_alpha: Float32[np.ndarray, "height width"],
+) -> Float32[np.ndarray, "height width"]:  # fmt: skip
+    """How far the expression moves bare skin that is at most two pixels away, within the outline.
 
-    At an edge the photo's pixel shows some of both sides, and what stays may not keep what has gone.
+    At an edge the photo's pixel shows some of both sides, and what stays may not keep what has gone. Single
+    pixels of edges, and those that show some hair, have depths and so shifts of neither side.
     """
-    within = cv2.erode((alpha > COVERED[1]).astype(np.uint8), np.ones((7, 7), np.uint8))
-    return np.where(within > 0, cv2.dilate(shift, np.ones((5, 5), np.uint8)), shift)
+    bare = (hair_alpha < BARE).astype(np.float32)
+    within = cv2.erode((alpha > COVERED[1]).astype(np.float32), np.ones((7, 7), np.uint8))
+    area = cv2.erode(shift * bare, np.ones((3, 3), np.uint8))
+    return np.maximum(cv2.dilate(area, np.ones((7, 7), np.uint8)) * within * bare, shift)
 
 
 def carried_along(

@@ -57,7 +57,7 @@ def fast_layer(
         alpha, out.depth.numpy(), hair_alpha, carried, nearest, ray.numpy(), position, motion_numbers(motion),
         NECK_STEPS, towards, own, intrinsics, share, neck, uv_rest, step, distance, shift, now,
     )  # fmt: skip
-    shift = shift_nearby(shift, alpha)
+    shift = shift_nearby(shift, alpha, hair_alpha)
     gather(step, nearest, spread)
     spread = cv2.GaussianBlur(spread, (0, 0), BESIDE_BLUR_PX)
     shown = cv2.dilate((share > still[0]).astype(np.uint8), np.ones((2 * AROUND_PX + 1,) * 2, np.uint8))
