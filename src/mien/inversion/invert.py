@@ -36,7 +36,7 @@ from mien.inversion.hidden import (
 )
 from mien.inversion.lids import lid_guess
 from mien.inversion.mouth import mouth_guess
-from mien.inversion.nape import end_of_hair, ended
+from mien.inversion.nape import end_of_hair, ended, seen_clothes, worn_texels
 from mien.inversion.swatches import look_at_hair
 from mien.morphable import chart
 from mien.morphable.carry import chart_grid, make_carrier
@@ -116,7 +116,8 @@ def invert(
         report("W", 0.0)
         body = body_observations(evidence, config)
         silhouette = sample_silhouette(evidence, carrier, config.hair, random)
-        end = end_of_hair(evidence, carrier)
+        clothes = seen_clothes(evidence, carrier)
+        end = end_of_hair(evidence, carrier, clothes)
         # Hair that is known without W needs neither a first W nor a second look.
         w, repeats = generator.mapping.w_avg, 1
         if not knows_hair(generator):
@@ -124,7 +125,9 @@ def invert(
     for repeat in range(repeats):
         report("hair", 0.1 + 0.7 * repeat / repeats)
         prior = hair_prior(generator, w, fit.expression)
-        shape = ended(fit_shape(prior, silhouette, config.hair, random), end)
+        shape = fit_shape(prior, silhouette, config.hair, random)
+        if end is not None:
+            shape = ended(shape, end, worn_texels(evidence, carrier, clothes, shape.height))
         person, trace, density = seen_hair(evidence, fit, generator, head, w, shape, config, random)
         with torch.no_grad():
             rows = [

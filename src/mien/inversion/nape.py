@@ -7,12 +7,15 @@ from typing import Final
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from mien.core.curves import smoothstep
+from mien.generator.planes import lookup
+from mien.generator.texels import splat
 from mien.inversion.clothes import HAIR_FROM, clothes_of
 from mien.inversion.evidence import PhotoEvidence, touching
+from mien.inversion.hair import sphere_interval
 from mien.inversion.hairprior import HairShape
 from mien.morphable import chart
 from mien.morphable.carry import Carrier
@@ -27,43 +30,79 @@ NAPE: Final = 0.05
 """Height over the chin, a little below that of the mouth, down to which hair grows on every nape."""
 TAPER: Final = 0.1
 """Height over which hair thins out towards its end."""
+RAYS: Final = 4000
+"""Pixels of clothes that are looked at."""
+SAMPLES: Final = 48
+AROUND: Final = 1
+"""Texels around those that show clothes that belong to them."""
 UNDER_SKIN: Final = -0.03
 """Outer surface of hair where there is none."""
 
 
-def end_of_hair(evidence: PhotoEvidence, carrier: Carrier) -> float | None:
+def seen_clothes(evidence: PhotoEvidence, carrier: Carrier) -> Float32[np.ndarray, "height width"]:
+    """1 where what counts as hair is clothes, see `clothes_of`."""
+    away = _through_axis(evidence)[:, 0].abs().view(evidence.shape)
+    return clothes_of(evidence, _above_chin(evidence, carrier), away.numpy())
+
+
+def end_of_hair(
+    evidence: PhotoEvidence, carrier: Carrier, clothes: Float32[np.ndarray, "height width"]
+) -> float | None:
     """The lowest height that hair reaches, on the template head, EG3D units.
 
     None if the photo does not show what is below: hair may hang further than it shows.
     """
     height, width = evidence.shape
-    points = _through_axis(evidence)
-    y = carrier.to_canonical(points)[..., 1].view(height, width).numpy()
-    above_chin = y - carrier.model.chin_y(carrier.model.mean)
-    clothes = clothes_of(evidence, above_chin, points[:, 0].abs().view(height, width).numpy())
+    above_chin, points = _above_chin(evidence, carrier), _through_axis(evidence).view(height, width, 3)
     hair, alpha = (t.view(height, width).numpy() for t in (evidence.hair, evidence.alpha))
     seen = (hair > 0.5) & (alpha > 0.9) & (clothes < 0.5)
-    ball = cv2.getStructuringElement(
-        cv2.MORPH_ELLIPSE, (2 * max(round(THICK * max(height, width)), 1) + 1,) * 2
-    )
+    radius_px = max(round(THICK * max(height, width)), 1)
+    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius_px + 1,) * 2)
     thick = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_OPEN, ball) > 0
     of_head = np.sort(above_chin[touching(thick, thick & (above_chin > HAIR_FROM))])
-    pixel = float((points.view(height, width, 3)[0, 1] - points.view(height, width, 3)[0, 0]).square().sum())
-    stray = int(STRAY / pixel)
+    stray = int(STRAY / float((points[0, 1] - points[0, 0]).square().sum()))
     end = min(float(of_head[stray]) - BELOW, NAPE) if stray < len(of_head) else NAPE
-    return end + float(y.flat[0] - above_chin.flat[0]) if above_chin.min() < end - TAPER else None
+    return end + _chin(carrier) if above_chin.min() < end - TAPER else None
 
 
-def ended(shape: HairShape, end: float | None) -> HairShape:
-    """Hair that thins out towards a height on the template head, and does not go on below it."""
-    if end is None:
-        return shape
+def worn_texels(
+    evidence: PhotoEvidence, carrier: Carrier, clothes: Float32[np.ndarray, "height width"],
+    height: Float[Tensor, "v u"],
+) -> Float[Tensor, "v u"]:  # fmt: skip
+    """1 where hair of a height field over the chart is what the photo shows of clothes: their volume."""
+    pixels = torch.nonzero(torch.from_numpy(clothes).view(-1) > 0.5)[:, 0]
+    pixels = pixels[:: max(1, len(pixels) // RAYS)]
+    origins, directions = evidence.origins[pixels], evidence.directions[pixels]
+    near, far = sphere_interval(origins, directions)
+    far = torch.minimum(far, evidence.body_depth[pixels])
+    steps = (torch.arange(SAMPLES) + 0.5) / SAMPLES
+    distance = near[:, None] + (far - near).clamp(min=0)[:, None] * steps
+    planes = carrier.to_planes(origins[:, None] + directions[:, None] * distance[..., None])
+    outer = lookup(height[None, None], *planes[..., :2].reshape(1, -1, 2).unbind(-1))[0, :, 0]
+    meets = (outer.view(distance.shape) > chart.height_of(planes[..., 2])) & (planes[..., 2].abs() < 1)
+    first = planes[torch.arange(len(pixels)), meets.int().argmax(1), :2][meets.any(1)]
+    size = height.shape[0]
+    amount = splat(first, torch.zeros(len(first), 0), torch.ones(len(first)), size)[1]
+    return torch.nn.functional.max_pool2d((amount > 0).float()[None], 2 * AROUND + 1, 1, AROUND)[0]
+
+
+def ended(shape: HairShape, end: float, worn: Float[Tensor, "v u"]) -> HairShape:
+    """Hair that thins out towards a height on the template head and does not go on below, but for clothes."""
     v = (torch.arange(shape.height.shape[0]) + 0.5) / shape.height.shape[0] * 2 - 1
     y = chart.CENTRE_Y + chart.unchart_uv(torch.stack([torch.zeros_like(v), v], 1))[:, 1]
     left = torch.where(v > chart.V_BODY[0], smoothstep(y, end, end + TAPER), 1)[:, None]
-    return replace(
-        shape, height=torch.minimum(shape.height, torch.lerp(torch.tensor(UNDER_SKIN), shape.height, left))
-    )
+    thinner = torch.lerp(torch.tensor(UNDER_SKIN), shape.height, torch.maximum(left, worn))
+    return replace(shape, height=torch.minimum(shape.height, thinner))
+
+
+def _chin(carrier: Carrier) -> float:
+    return carrier.model.chin_y(carrier.model.mean)
+
+
+def _above_chin(evidence: PhotoEvidence, carrier: Carrier) -> Float32[np.ndarray, "height width"]:
+    """Heights of the pixels' points on the template head."""
+    y = carrier.to_canonical(_through_axis(evidence))[:, 1].view(evidence.shape)
+    return np.asarray(y.numpy() - np.float32(_chin(carrier)))
 
 
 def _through_axis(evidence: PhotoEvidence) -> Float[Tensor, "pixel 3"]:
