@@ -224,7 +224,7 @@ def test_a_thousand_frames_later_the_same_pose_is_the_same_frame(puppet: Puppet)
     first, middle, last, again = driven_frames(puppet, canvas, driven, [0, 500, 999, 500])
     apart = np.abs(first.astype(int) - last).max(-1)  # smoothing comes back to 1e-7 only
     # A ray that grazes the head's outline may meet it or not; pixels beside it take the depth of the nearest.
-    assert apart.max() <= 8
+    assert (apart > 8).sum() <= 2
     assert (apart > 1).mean() < 0.003
     assert np.array_equal(middle, again)
     assert np.abs(first.astype(int) - middle).max() > 20

@@ -26,9 +26,9 @@ from mien.generator.texels import SIZE, Splatted, blurred, island_rows, unseen
 from mien.morphable.carry import chart_grid
 from mien.morphable.regions import azimuth_and_height, on_face, on_scalp
 
-GLIMPSE: Final = 0.05
+GLIMPSE: Final = 0.02
 """Weight of a texel's evidence from which on it counts as seen."""
-WITHIN: Final = 2
+WITHIN: Final = 1
 """Texels of the evidence within what is seen over which completed colours end."""
 FACING: Final = (0.15, 0.4)
 """Cosines of the view against the surface between which hair begins to count as seen: what is seen edge-on is
