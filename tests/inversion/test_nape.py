@@ -14,6 +14,7 @@ from mien.inversion.nape import (
     NAPE,
     TAPER,
     UNDER_SKIN,
+    axis_plane,
     end_of_hair,
     ended,
     seen_clothes,
@@ -68,7 +69,8 @@ def beside(seen: PhotoEvidence) -> np.ndarray:
 
 
 def end_of(seen: PhotoEvidence, carrier: Carrier) -> float | None:
-    return end_of_hair(seen, carrier, seen_clothes(seen, carrier))
+    plane = axis_plane(seen, carrier)
+    return end_of_hair(seen, plane, seen_clothes(seen, plane))
 
 
 @pytest.mark.parametrize("lowest", [-0.1, 0.0, 0.05])
@@ -129,7 +131,7 @@ def test_clothes_keep_the_volume_that_explains_them(seen: PhotoEvidence, carrier
     left = beside(seen)
     both = left | left[:, ::-1]
     worn = dressed(seen, (y > 0.2) & both, (y < -0.05) & (y > -0.2) & left)
-    clothes = seen_clothes(worn, carrier)
+    clothes = seen_clothes(worn, axis_plane(worn, carrier))
     assert clothes[:, : clothes.shape[1] // 2].sum() > 100
     shape = HairShape(torch.full((128, 128), 0.2), None)
     texels = worn_texels(worn, carrier, clothes, shape.height)

@@ -11,12 +11,11 @@ import torch
 from jaxtyping import Bool, Float, Float32
 
 from mien.animation.detail import body_share
-from mien.animation.plate import COVERED, flat_nearest, moving_weight, shown_weight
+from mien.animation.plate import COVERED, flat_nearest, from_axis, moving_weight, shown_weight
 from mien.core.curves import smoothstep
 from mien.generator.render import RenderOutput
 from mien.inversion.clothes import BEYOND, HIGH, clothes_of
-from mien.inversion.evidence import PhotoEvidence
-from mien.morphable.chart import AXIS_Z
+from mien.inversion.evidence import PhotoEvidence, ball_of
 
 AROUND: Final = 0.006
 """How far around the chest hair and stray pixels count to it, in sides of the region: else specks of its rim
@@ -34,7 +33,7 @@ def chest_share(
     rest: what `out`, a render of the photo's pose, shows, in the head's frame; `out` carries the points that
     the body would have there without clothes and raised shoulders: it moves as if it had not.
     """
-    away = torch.hypot(rest[..., 0], rest[..., 2] - AXIS_Z)
+    away = from_axis(rest)
     wide = smoothstep(away, *BEYOND)
     wide = wide * (1 - smoothstep(rest[..., 1] - chin_y, *HIGH))
     share = wide.numpy().copy()
@@ -51,9 +50,7 @@ def chest_share(
     inside = np.zeros(share.shape, bool)
     inside[box] = evidence.alpha.view(evidence.shape).numpy() > 0.95
     share = share.reshape(-1)[flat_nearest(inside)].astype(np.float32)
-    radius_px = max(round(AROUND * max(evidence.shape)), 1)
-    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius_px + 1,) * 2)
-    share = np.maximum(share, cv2.dilate(share, ball) * (1 - shown_body))
+    share = np.maximum(share, cv2.dilate(share, ball_of(evidence, AROUND)) * (1 - shown_body))
     share[box][stained(evidence, share[box] > 0.5)] = 0
     return cv2.GaussianBlur(share, (0, 0), RIM_BLUR_PX)
 
@@ -65,8 +62,7 @@ def stained(
     shape = evidence.shape
     person, hair = evidence.alpha.view(shape).numpy() > 0.95, evidence.hair.view(shape).numpy() > 0.5
     skin = (person & ~hair & ~stays).astype(np.uint8)
-    radius_px = max(round(STAINED * max(shape)), 1)
-    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius_px + 1,) * 2)
+    ball = ball_of(evidence, STAINED)
     rim = stays & (cv2.dilate(skin, ball) > 0)
     rgb = evidence.rgb.numpy()
     sources = cv2.erode(skin, ball) > 0, person & stays & ~rim

@@ -22,7 +22,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien.animation.plate import COVERED, nearest_index, shown_weight
+from mien.animation.plate import COVERED, from_axis, nearest_index, shown_weight
 from mien.core.camera import Camera
 from mien.core.curves import smoothstep
 from mien.generator.planes import channels_last
@@ -341,8 +341,9 @@ def moving_share(
         )
         inside = ((places.uv_photo > 0) & (places.uv_photo < 1)).all(-1)
         seen = inside * (1 - smoothstep(places.distance - before[0], *HIDDEN))
-        away = torch.hypot(places.rest[..., 0], places.rest[..., 2] - AXIS_Z)
-        neck = 1 - smoothstep(away, *SHOULDERS) * (1 - smoothstep(places.rest[..., 1] - chin_y, *LOW))
+        neck = 1 - smoothstep(from_axis(places.rest), *SHOULDERS) * (
+            1 - smoothstep(places.rest[..., 1] - chin_y, *LOW)
+        )
         chest = before[1] * (1 - body_share(out) * (1 - seen) * neck)
         weight = weight * (1 - chest)
         weight = weight * (1 - now[1] * smoothstep(places.distance_moved - now[0], *BEHIND))

@@ -241,6 +241,8 @@ def moving_layer(
         layer = fast_layer(puppet.detail, out, camera, motion, (x0, y0), STILL_WEIGHT)
     else:
         layer = plain_layer(puppet, out, camera, motion, (x0, y0))
+    if puppet.detail is not None:
+        layer = without_gaps(layer, (body_share(out) > 0.5).numpy())
     return with_worn(puppet, layer, head, camera, out)
 
 
@@ -269,11 +271,9 @@ def plain_layer(
     """What a render, seen by `camera`, shows of the head, with the photo's detail if there is any."""
     places = _places(puppet, out, camera, motion)
     share = moving_share(puppet.detail, out, places, camera, motion.chin_y, STILL_WEIGHT)
-    body = (body_share(out) > 0.5).numpy()
     if puppet.detail is not None:
         out = add_detail(puppet.detail, out, places, camera, motion)
-    layer = Layer(corner_px, (out.rgb * share[..., None]).numpy(), (out.alpha * share).numpy())
-    return layer if puppet.detail is None else without_gaps(layer, body)
+    return Layer(corner_px, (out.rgb * share[..., None]).numpy(), (out.alpha * share).numpy())
 
 
 def moving_box(puppet: Puppet, canvas: Canvas, head: PosedHead) -> tuple[int, int, int, int] | None:

@@ -13,13 +13,12 @@ from mien.animation.detail import (
     CARD_DEG,
     TURN_DEG,
     PhotoDetail,
-    body_share,
     level_of,
     shift_nearby,
     turn_of,
     without_specks,
 )
-from mien.animation.layer import Layer, without_gaps
+from mien.animation.layer import Layer
 from mien.animation.plate import COVERED, flat_nearest
 from mien.core.camera import Camera
 from mien.core.curves import smoothstep
@@ -73,4 +72,4 @@ def fast_layer(
     outline = cv2.GaussianBlur(outline, (0, 0), OUTLINE_BLUR_PX)
     card = 1 - float(smoothstep(turn_deg, *CARD_DEG))
     lay_over(out.rgb.numpy(), alpha, share, weight, fine, person, beside, outline, card, rgb, cover)
-    return without_gaps(Layer(corner_px, rgb, cover), (body_share(out) > 0.5).numpy())
+    return Layer(corner_px, rgb, cover)

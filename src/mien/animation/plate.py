@@ -23,10 +23,15 @@ UNKNOWN: Final = (0.85, 1.0)
 """Neck weights between which what the avatar does not explain begins to move with the head."""
 
 
+def from_axis(points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch"]:
+    """Distance from the neck's axis."""
+    return torch.hypot(points[..., 0], points[..., 2] - AXIS_Z)
+
+
 def moving_weight(rest: Float[Tensor, "*batch 3"], chin_y: float) -> Float[Tensor, "*batch"]:
     """How far the neck moves points of the rest pose, in [0, 1]; less on the shoulders than near the neck."""
     weight = neck_weight(rest[..., 1], chin_y)
-    wide = smoothstep(torch.hypot(rest[..., 0], rest[..., 2] - AXIS_Z), *WIDE)
+    wide = smoothstep(from_axis(rest), *WIDE)
     return weight * (1 - wide * (1 - smoothstep(weight, 0.5, 0.9)))
 
 

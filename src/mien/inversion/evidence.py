@@ -291,6 +291,12 @@ def keep_connected(guess: np.ndarray, seed: np.ndarray) -> np.ndarray:
     return touching(opened > 0, seed)
 
 
+def ball_of(evidence: PhotoEvidence, share: float) -> np.ndarray:
+    """A round kernel whose half width is a share of the region's larger side, and a pixel at least."""
+    radius_px = max(round(share * max(evidence.shape)), 1)
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius_px + 1,) * 2)
+
+
 def touching(mask: np.ndarray, seed: np.ndarray) -> np.ndarray:
     """The pieces of a mask (bool [H, W]) that hold something of the seed."""
     count, labels = cv2.connectedComponents(mask.astype(np.uint8))

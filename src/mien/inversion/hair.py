@@ -7,7 +7,7 @@ smooth rest that it does not know.
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -65,19 +65,26 @@ def sample_silhouette(
     """Rays of the person and of the background near it."""
     pool = torch.nonzero(near_person(evidence, config.reach, least_alpha=0.3))[:, 0]
     index = pool[torch.randperm(len(pool), generator=random)[: config.rays]]
-    near_t, far_t = sphere_interval(evidence.origins[index], evidence.directions[index])
-    far_t = torch.minimum(far_t, evidence.body_depth[index])
-    steps = (torch.arange(config.samples) + 0.5) / config.samples
-    t = near_t[:, None] + (far_t - near_t).clamp(min=0)[:, None] * steps
-    planes = carrier.to_planes(
-        evidence.origins[index, None] + evidence.directions[index, None] * t[..., None]
-    )
-    valid = (planes[..., 2].abs() < 1) & (planes[..., 1] > chart.V_BODY[0]) & (far_t > near_t)[:, None]
+    planes, reaches = planes_along(evidence, index, carrier, config.samples)
+    valid = (planes[..., 2].abs() < 1) & (planes[..., 1] > chart.V_BODY[0]) & reaches[:, None]
     # On the mesh but outside the person the fit is off: little is learnt about hair there.
     off = evidence.body_hit[index] & (evidence.alpha[index] < 0.3)
     target, weight = evidence.hair[index], torch.where(off, 0.3, 1.0)
     of_head = weight * (1 - evidence.worn[index])
     return Silhouette(planes[..., :2], chart.height_of(planes[..., 2]), valid, target, weight, of_head)
+
+
+def planes_along(
+    evidence: PhotoEvidence, index: Tensor, carrier: Carrier, samples: int
+) -> tuple[Float[Tensor, "ray sample 3"], Bool[Tensor, " ray"]]:
+    """Plane coordinates of samples along some pixels' rays, near the head and before its body, and which rays
+    come near it at all."""
+    origins, directions = evidence.origins[index], evidence.directions[index]
+    near_t, far_t = sphere_interval(origins, directions)
+    far_t = torch.minimum(far_t, evidence.body_depth[index])
+    steps = (torch.arange(samples) + 0.5) / samples
+    t = near_t[:, None] + (far_t - near_t).clamp(min=0)[:, None] * steps
+    return carrier.to_planes(origins[:, None] + directions[:, None] * t[..., None]), far_t > near_t
 
 
 def sphere_interval(
@@ -142,10 +149,15 @@ def fit_height(
     return level_crown((prior + sum_levels(levels)[0, 0]).detach())
 
 
+def row_places(rows: int) -> tuple[Float[Tensor, " v"], Float[Tensor, " v"]]:
+    """v and arc length of the rows of a chart image."""
+    v = (torch.arange(rows) + 0.5) / rows * 2 - 1
+    return v, chart.unchart_uv(torch.stack([torch.zeros_like(v), v], 1))[:, 1]
+
+
 def level_crown(height: Float[Tensor, "v u"]) -> Float[Tensor, "v u"]:
     """All azimuths meet at the crown: towards it, rows take the row mean, and the topmost rows one value."""
-    v = (torch.arange(height.shape[0]) + 0.5) / height.shape[0] * 2 - 1
-    elevation = chart.unchart_uv(torch.stack([torch.zeros_like(v), v], 1))[:, 1] / chart.ARC_RADIUS
+    elevation = row_places(height.shape[0])[1] / chart.ARC_RADIUS
     share = ((elevation - 0.75) / 0.6).clamp(0, 1)[:, None]
     share = share * share * (3 - 2 * share)
     mean = height.mean(1, keepdim=True)

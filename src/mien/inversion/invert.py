@@ -36,7 +36,7 @@ from mien.inversion.hidden import (
 )
 from mien.inversion.lids import lid_guess
 from mien.inversion.mouth import mouth_guess
-from mien.inversion.nape import end_of_hair, ended, seen_clothes, worn_texels
+from mien.inversion.nape import axis_plane, end_of_hair, ended, seen_clothes, worn_texels
 from mien.inversion.swatches import look_at_hair
 from mien.morphable import chart
 from mien.morphable.carry import chart_grid, make_carrier
@@ -116,8 +116,9 @@ def invert(
         report("W", 0.0)
         body = body_observations(evidence, config)
         silhouette = sample_silhouette(evidence, carrier, config.hair, random)
-        clothes = seen_clothes(evidence, carrier)
-        end = end_of_hair(evidence, carrier, clothes)
+        plane = axis_plane(evidence, carrier)
+        clothes = seen_clothes(evidence, plane)
+        end = end_of_hair(evidence, plane, clothes)
         # Hair that is known without W needs neither a first W nor a second look.
         w, repeats = generator.mapping.w_avg, 1
         if not knows_hair(generator):

@@ -1,7 +1,7 @@
 """Where hidden hair ends. Beside the neck a photo shows how far hair hangs; behind neck and jaw it shows
 nothing, and there a height field that explains the rest of the photo may hang in tufts."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -14,8 +14,8 @@ from mien.core.curves import smoothstep
 from mien.generator.planes import lookup
 from mien.generator.texels import splat
 from mien.inversion.clothes import HAIR_FROM, clothes_of
-from mien.inversion.evidence import PhotoEvidence, touching
-from mien.inversion.hair import sphere_interval
+from mien.inversion.evidence import PhotoEvidence, ball_of, touching
+from mien.inversion.hair import planes_along, row_places
 from mien.inversion.hairprior import HairShape
 from mien.morphable import chart
 from mien.morphable.carry import Carrier
@@ -39,30 +39,46 @@ UNDER_SKIN: Final = -0.03
 """Outer surface of hair where there is none."""
 
 
-def seen_clothes(evidence: PhotoEvidence, carrier: Carrier) -> Float32[np.ndarray, "height width"]:
+@dataclass(frozen=True, eq=False)
+class AxisPlane:
+    """What a photo's pixels show, as if it lay in the plane through the head's axis facing the camera."""
+
+    points: Float[Tensor, "height width 3"]
+    above_chin: Float32[np.ndarray, "height width"]
+    """Heights on the template head, as `chin_y`."""
+    chin_y: float
+
+
+def axis_plane(evidence: PhotoEvidence, carrier: Carrier) -> AxisPlane:
+    """Where the pixels' rays meet it."""
+    ahead = evidence.camera.R_world_camera[:, 2]
+    axis = torch.tensor([0.0, 0.0, chart.AXIS_Z])
+    distance = ((axis - evidence.origins) @ ahead) / (evidence.directions @ ahead)
+    points = evidence.origins + evidence.directions * distance[:, None]
+    chin_y = carrier.model.chin_y(carrier.model.mean)
+    y = carrier.to_canonical(points)[:, 1].view(evidence.shape).numpy()
+    return AxisPlane(points.view(*evidence.shape, 3), np.asarray(y - np.float32(chin_y)), chin_y)
+
+
+def seen_clothes(evidence: PhotoEvidence, plane: AxisPlane) -> Float32[np.ndarray, "height width"]:
     """1 where what counts as hair is clothes, see `clothes_of`."""
-    away = _through_axis(evidence)[:, 0].abs().view(evidence.shape)
-    return clothes_of(evidence, _above_chin(evidence, carrier), away.numpy())
+    return clothes_of(evidence, plane.above_chin, plane.points[..., 0].abs().numpy())
 
 
 def end_of_hair(
-    evidence: PhotoEvidence, carrier: Carrier, clothes: Float32[np.ndarray, "height width"]
+    evidence: PhotoEvidence, plane: AxisPlane, clothes: Float32[np.ndarray, "height width"]
 ) -> float | None:
     """The lowest height that hair reaches, on the template head, EG3D units.
 
     None if the photo does not show what is below: hair may hang further than it shows.
     """
-    height, width = evidence.shape
-    above_chin, points = _above_chin(evidence, carrier), _through_axis(evidence).view(height, width, 3)
-    hair, alpha = (t.view(height, width).numpy() for t in (evidence.hair, evidence.alpha))
+    hair, alpha = (t.view(evidence.shape).numpy() for t in (evidence.hair, evidence.alpha))
     seen = (hair > 0.5) & (alpha > 0.9) & (clothes < 0.5)
-    radius_px = max(round(THICK * max(height, width)), 1)
-    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius_px + 1,) * 2)
-    thick = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_OPEN, ball) > 0
-    of_head = np.sort(above_chin[touching(thick, thick & (above_chin > HAIR_FROM))])
-    stray = int(STRAY / float((points[0, 1] - points[0, 0]).square().sum()))
+    thick = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_OPEN, ball_of(evidence, THICK)) > 0
+    of_head = np.sort(plane.above_chin[touching(thick, thick & (plane.above_chin > HAIR_FROM))])
+    stray = int(STRAY / float((plane.points[0, 1] - plane.points[0, 0]).square().sum()))
     end = min(float(of_head[stray]) - BELOW, NAPE) if stray < len(of_head) else NAPE
-    return end + _chin(carrier) if above_chin.min() < end - TAPER else None
+    return end + plane.chin_y if plane.above_chin.min() < end - TAPER else None
 
 
 def worn_texels(
@@ -72,14 +88,9 @@ def worn_texels(
     """1 where hair of a height field over the chart is what the photo shows of clothes: their volume."""
     pixels = torch.nonzero(torch.from_numpy(clothes).view(-1) > 0.5)[:, 0]
     pixels = pixels[:: max(1, len(pixels) // RAYS)]
-    origins, directions = evidence.origins[pixels], evidence.directions[pixels]
-    near, far = sphere_interval(origins, directions)
-    far = torch.minimum(far, evidence.body_depth[pixels])
-    steps = (torch.arange(SAMPLES) + 0.5) / SAMPLES
-    distance = near[:, None] + (far - near).clamp(min=0)[:, None] * steps
-    planes = carrier.to_planes(origins[:, None] + directions[:, None] * distance[..., None])
+    planes, _ = planes_along(evidence, pixels, carrier, SAMPLES)
     outer = lookup(height[None, None], *planes[..., :2].reshape(1, -1, 2).unbind(-1))[0, :, 0]
-    meets = (outer.view(distance.shape) > chart.height_of(planes[..., 2])) & (planes[..., 2].abs() < 1)
+    meets = (outer.view(planes.shape[:2]) > chart.height_of(planes[..., 2])) & (planes[..., 2].abs() < 1)
     first = planes[torch.arange(len(pixels)), meets.int().argmax(1), :2][meets.any(1)]
     size = height.shape[0]
     amount = splat(first, torch.zeros(len(first), 0), torch.ones(len(first)), size)[1]
@@ -88,26 +99,8 @@ def worn_texels(
 
 def ended(shape: HairShape, end: float, worn: Float[Tensor, "v u"]) -> HairShape:
     """Hair that thins out towards a height on the template head and does not go on below, but for clothes."""
-    v = (torch.arange(shape.height.shape[0]) + 0.5) / shape.height.shape[0] * 2 - 1
-    y = chart.CENTRE_Y + chart.unchart_uv(torch.stack([torch.zeros_like(v), v], 1))[:, 1]
+    v, arc = row_places(shape.height.shape[0])
+    y = chart.CENTRE_Y + arc
     left = torch.where(v > chart.V_BODY[0], smoothstep(y, end, end + TAPER), 1)[:, None]
     thinner = torch.lerp(torch.tensor(UNDER_SKIN), shape.height, torch.maximum(left, worn))
     return replace(shape, height=torch.minimum(shape.height, thinner))
-
-
-def _chin(carrier: Carrier) -> float:
-    return carrier.model.chin_y(carrier.model.mean)
-
-
-def _above_chin(evidence: PhotoEvidence, carrier: Carrier) -> Float32[np.ndarray, "height width"]:
-    """Heights of the pixels' points on the template head."""
-    y = carrier.to_canonical(_through_axis(evidence))[:, 1].view(evidence.shape)
-    return np.asarray(y.numpy() - np.float32(_chin(carrier)))
-
-
-def _through_axis(evidence: PhotoEvidence) -> Float[Tensor, "pixel 3"]:
-    """Where the pixels' rays meet the plane through the head's axis that faces the camera."""
-    ahead = evidence.camera.R_world_camera[:, 2]
-    axis = torch.tensor([0.0, 0.0, chart.AXIS_Z])
-    distance = ((axis - evidence.origins) @ ahead) / (evidence.directions @ ahead)
-    return evidence.origins + evidence.directions * distance[:, None]
