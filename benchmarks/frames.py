@@ -39,7 +39,7 @@ from mien.pipeline import open_avatar
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PARTS: Final = {
-    "pose of the mesh": ("mien.animation.drive", "_posed"),
+    "pose of the mesh": ("mien.animation.drive", "posed"),
     "box of what moves": ("mien.animation.drive", "moving_box"),
     "body: first hits": ("mien.generator.fastrays", "first_hits"),
     "hair: shell": ("mien.generator.fastrays", "CompiledPixelScene"),

@@ -5,9 +5,9 @@ from torch import nn
 
 from mien.generator.backbones import BasisConfig
 from mien.generator.decoder import OUTPUTS, Decoder, DecoderConfig
-from mien.generator.haircolours import tabulate_hair
+from mien.generator.haircolours import DEPTHS, tabulate_hair
 from mien.generator.model import Generator, GeneratorConfig
-from mien.generator.planes import Planes
+from mien.generator.planes import Planes, lookup, unwrapped
 from mien.morphable import chart
 
 
@@ -42,6 +42,25 @@ def test_near_the_surface_the_table_is_the_decoder() -> None:
     error = (colours(points) - decoded).abs()
     assert error.mean() < 0.004
     assert error.max() < 0.12
+
+
+def test_over_the_chart_it_is_linear_below_the_surface() -> None:
+    generator, planes = tuned_head()
+    colours = tabulate_hair(generator, planes)
+    assert colours is not None
+    table = colours.over_chart()
+    draw = torch.Generator().manual_seed(2)
+    uv = torch.rand(4000, 2, generator=draw) * 2 - 1
+    below = DEPTHS[0] + (DEPTHS[1] - DEPTHS[0]) * torch.rand(4000, generator=draw)
+    points = torch.cat(
+        [uv, chart.height_coordinate(generator_height(generator, planes, uv) - below)[:, None]], 1
+    )
+    near, slope = lookup(table, unwrapped(uv[None, :, 0], table), uv[None, :, 1])[0].split(3, 1)
+    quick = torch.sigmoid(near + slope * (below - DEPTHS[0])[:, None])
+    error = (quick - colours(points)).abs()
+    assert colours(points).std() > 0.1
+    assert error.mean() < 0.004
+    assert error.max() < 0.05
 
 
 def generator_height(generator: Generator, planes: Planes, uv: torch.Tensor) -> torch.Tensor:

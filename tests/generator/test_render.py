@@ -16,6 +16,8 @@ from mien.generator.model import Generator
 from mien.generator.planes import Planes
 from mien.generator.posed import mouth_retreat, tuck_mouth
 from mien.generator.render import (
+    EDGE_ALPHA,
+    EDGE_BODY,
     HairShell,
     PosedHead,
     RenderOutput,
@@ -113,6 +115,25 @@ def test_edges_take_several_rays_and_the_rest_stays(head: StillHead) -> None:
     errors = [(out.rgb - truth)[edges].square().mean() for out in (plain, smooth)]
     assert errors[1] < 0.6 * errors[0]
     assert (smooth.depth[smooth.alpha > 0.01] > 2).all()
+
+
+def test_hair_alone_needs_one_ray(head: StillHead) -> None:
+    """Its volume thins out over more than a pixel."""
+
+    def draw(size: int) -> RenderOutput:
+        return render(
+            head.generator, head.planes, head.posed, camera(150), size, size, shell=head.shell, antialias=True
+        )
+
+    out, fine = draw(4 * SIZE), draw(16 * SIZE)
+    body = (out.alpha - out.hair_alpha > EDGE_BODY).float()
+    alone = torch.nn.functional.max_pool2d(body[None], 3, 1, 1)[0] == 0
+    assert not edges_of(out)[alone].any()
+    steep = (out.alpha[:, 1:] - out.alpha[:, :-1]).abs() > EDGE_ALPHA
+    outline = alone & torch.nn.functional.pad(steep, (1, 0))
+    assert outline.sum() > 50
+    truth = torch.nn.functional.avg_pool2d(fine.rgb.permute(2, 0, 1), 4).permute(1, 2, 0)
+    assert (out.rgb - truth)[outline].square().mean().sqrt() < 0.03
 
 
 def test_some_pixels_are_drawn_as_among_all(head: StillHead) -> None:

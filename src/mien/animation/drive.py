@@ -30,6 +30,8 @@ from mien.animation.wornlayer import WornLayer, WornPhoto, moved, over_layer, ov
 from mien.core.camera import Camera
 from mien.core.compiled import has_numba
 from mien.core.geometry import axis_angle_to_matrix
+from mien.generator.bodycolours import tabulate_body
+from mien.generator.fastrays import can_be_fast
 from mien.generator.model import Generator
 from mien.generator.planes import Planes
 from mien.generator.posed import all_vertices, carrying, tabulated
@@ -103,6 +105,8 @@ def make_puppet(
         shell = make_hair_shell(generator, planes, model, carrier)
         if shell is not None:
             shell = tabulated(shell, generator, planes, carrier)
+        if can_be_fast(planes, shell):
+            planes = replace(planes, body=tabulate_body(generator, planes, model))
     chin_y = model.chin_y(neutral)
     moving_shell = torch.zeros(0, dtype=torch.long)
     if shell is not None:
@@ -220,7 +224,8 @@ def moving_layer(
 ) -> Layer | None:
     """What the neck moves of one frame, without the plate; None if it is out of the picture."""
     head = posed(puppet, expression, motion)
-    box = moving_box(puppet, canvas, head)
+    shell = None if puppet.shell is None else puppet.shell.at(head)
+    box = moving_box(puppet, canvas, head, shell)
     if box is None:
         return None
     x0, y0, x1, y1 = box
@@ -233,7 +238,7 @@ def moving_layer(
         camera,
         y1 - y0,
         x1 - x0,
-        shell=puppet.shell,
+        shell=shell,
         antialias=True,
         outline=outline_share(puppet.detail, camera, motion),
     )
@@ -276,14 +281,19 @@ def plain_layer(
     return Layer(corner_px, (out.rgb * share[..., None]).numpy(), (out.alpha * share).numpy())
 
 
-def moving_box(puppet: Puppet, canvas: Canvas, head: PosedHead) -> tuple[int, int, int, int] | None:
-    """Pixels that anything moved by the neck can fall on: x0, y0, x1, y1; None if out of the picture."""
+def moving_box(
+    puppet: Puppet, canvas: Canvas, head: PosedHead, shell: HairShell | None = None
+) -> tuple[int, int, int, int] | None:
+    """Pixels that anything moved by the neck can fall on: x0, y0, x1, y1; None if out of the picture.
+
+    `shell`: the puppet's, or that `HairShell.at` the head.
+    """
+    shell = shell or puppet.shell
     points = [torch.from_numpy(head.vertices)[puppet.moving_body]]
     if head.beard is not None:
         points.append(torch.from_numpy(head.beard.layers[-1]))
-    assert head.motion is not None
-    if puppet.shell is not None:
-        points.append(head.motion.apply(puppet.shell.vertices_head[puppet.moving_shell]))
+    if shell is not None:
+        points.append(shell.posed_vertices(head)[puppet.moving_shell])
     worn = (puppet.avatar.glasses, puppet.avatar.cover)
     points += [moved(thing, head) for thing in worn if thing is not None]
     uv = canvas.camera.project(torch.cat(points)).uv

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicHermiteSpline, PchipInterpolator
 
 from mien.animation.coefficient_names import close_names
 from mien.animation.rotations import head_rotation, rotation_exp, rotation_log
@@ -88,6 +87,8 @@ def evaluate(keyframes: Sequence[Keyframe], time_s: Array) -> SliderTrack:
 
 def _track(slider: str, keyframes: Sequence[Keyframe], time_s: Array) -> Array:
     """One slider over time: monotone cubic through the keyframes that set it (Fritsch, Carlson 1980)."""
+    from scipy.interpolate import PchipInterpolator  # a fifth of a second of every command, if imported above
+
     keys = [
         (key.time_s, key.values.get(slider, 0.0))
         for key in keyframes
@@ -115,6 +116,8 @@ def rotations_through(R: Array, at_s: Array, time_s: Array) -> Array:
     The way gone is a cubic of time whose speed at a key is that of the monotone cubic (Fritsch, Carlson),
     times the cosine of the bend there: straight on it does not slow down, back again it stands still.
     """
+    from scipy.interpolate import CubicHermiteSpline, PchipInterpolator
+
     if len(R) == 1:
         return np.tile(R[0], (len(time_s), 1, 1))
     steps = np.stack([rotation_log(first.T @ second) for first, second in pairwise(R)])  # [K - 1, 3] rad

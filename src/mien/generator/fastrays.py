@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mien.core.camera import Camera
 from mien.core.compiled import has_numba
+from mien.generator.bodycolours import SAME
 from mien.generator.decoder import BODY_RGB
 from mien.generator.fastbeard import fast_beard
 from mien.generator.fasthair import march_hair
@@ -48,9 +49,9 @@ def fast_rays(
     features = np.empty((count, planes.uv.shape[1]), np.float32)
     seen = compose(
         body.face, body.barycentric, body.depth, hair, model.canonical_corners.numpy(), model.faces_np,
-        carried, *planes.body_tables, UNSEEN, MISSED_ALPHA, out, index, features, added,
+        carried, *planes.body_tables, SAME, UNSEEN, MISSED_ALPHA, out, index, features, added,
     )  # fmt: skip
-    with torch.no_grad():
+    with torch.no_grad():  # of what is not in the planes' table
         network = generator.decoder.layers(torch.from_numpy(features[:seen]))[:, BODY_RGB].contiguous()
     colour(index, features, added, network.numpy(), out)
     if head.beard is not None:

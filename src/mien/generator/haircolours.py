@@ -35,12 +35,30 @@ class HairColours:
 
     def __call__(self, points: Float[Tensor, "point 3"]) -> Float[Tensor, "point 3"]:
         """Hair colours in [0, 1] at plane coordinates."""
+        return torch.sigmoid(self.logits(points))
+
+    def over_chart(self) -> Float[Tensor, "1 6 v u"]:
+        """Logits at the first of `DEPTHS` below the outer surface and their slope from there to the second,
+        of `uv`'s size: all that the planes hold, as far as it is linear between the two."""
+        rows, columns = self.uv.shape[2], self.uv.shape[3] - 2
+        u = ((torch.arange(columns) + 0.5) * 2 / columns - 1).expand(rows, -1).reshape(1, -1)
+        v = ((torch.arange(rows) + 0.5) * 2 / rows - 1)[:, None].expand(-1, columns).reshape(1, -1)
+        outer = lookup(self.outer, unwrapped(u, self.outer), v)[0, :, 0]
+        near, far = (
+            self.logits(torch.stack([u[0], v[0], chart.height_coordinate(outer - depth)], 1))
+            for depth in DEPTHS
+        )
+        table = torch.cat([near, (far - near) / (DEPTHS[1] - DEPTHS[0])], 1)
+        return wrap(table.T.reshape(1, 6, rows, columns))
+
+    def logits(self, points: Float[Tensor, "point 3"]) -> Float[Tensor, "point 3"]:
+        """The same before the sigmoid."""
         u, v, h = points.T[:, None]
         u = torch.remainder(u + 1, 2.0) - 1
         linear, near, slope = lookup(self.uv, unwrapped(u, self.uv), v)[0].split(3, 1)
         below = lookup(self.outer, unwrapped(u, self.outer), v)[0] - DEPTHS[0] - chart.height_of(h).T
         rest = lookup(self.uh, unwrapped(u, self.uh), h)[0] + lookup(self.vh, v, h)[0]
-        return torch.sigmoid(linear + rest + near + slope * below)
+        return linear + rest + near + slope * below
 
 
 def tabulate_hair(generator: Generator, planes: Planes) -> HairColours | None:

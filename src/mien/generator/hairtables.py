@@ -42,7 +42,7 @@ class HairTables:
     grid: RestGrid
     images: tuple[np.ndarray, ...]
     """Displacement [v, u + 2, 3] and body radius [v, u + 2, 1] of the carrier, outer height and density of
-    the hair [v, u + 2, 2], and `HairColours`: uv (colour, nothing, slope, nothing), uh, vh."""
+    the hair [v, u + 2, 2], and `HairColours.over_chart` (colour, nothing, slope, nothing) [v, u + 2, 8]."""
 
 
 def make_hair_tables(
@@ -55,7 +55,7 @@ def make_hair_tables(
     carried = (wrap(carrier.displacement[None]), wrap(carrier.model.body_radius[None, None].float()))
     shape = wrap(torch.cat([planes.hair_height, density], 1))
     displacement, radius, *rest = (
-        channels_last(image) for image in (*carried, shape, _aligned(colours.uv), colours.uh, colours.vh)
+        channels_last(image) for image in (*carried, shape, _aligned(colours.over_chart()))
     )
     grid = make_rest_grid(displacement, shell_head)
     return HairTables(grid, (displacement, radius, *rest))
@@ -75,7 +75,7 @@ def make_rest_grid(displacement: Float32[np.ndarray, "v u2 3"], points: Float[Te
     return RestGrid(low, nodes, is_exact)
 
 
-def _aligned(uv: Float[Tensor, "1 9 v u"]) -> Float[Tensor, "1 8 v u"]:
-    linear, near, slope = uv.split(3, 1)
-    nothing = torch.zeros_like(linear[:, :1])
-    return torch.cat([linear + near, nothing, slope, nothing], 1)
+def _aligned(colours: Float[Tensor, "1 6 v u"]) -> Float[Tensor, "1 8 v u"]:
+    near, slope = colours.split(3, 1)
+    nothing = torch.zeros_like(near[:, :1])
+    return torch.cat([near, nothing, slope, nothing], 1)

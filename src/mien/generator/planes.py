@@ -25,6 +25,8 @@ class Planes:
     hair_density: Float[Tensor, "batch 1 v3 u3"] | None = None
     """A tuned head's own density of the hair in [0, 1] over the chart, beside `hair_height` and of its size;
     with a height only, hair is as dense as can be."""
+    body: Float32[np.ndarray, "v5 u5 4"] | None = None
+    """The first head's body colours where they are tabulated, see `bodycolours.tabulate_body`."""
 
     @cached_property
     def wrapped_uv(self) -> Tensor:
@@ -50,9 +52,9 @@ class Planes:
         return None if self.residual is None else wrap(self.residual)
 
     @cached_property
-    def body_tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def body_tables(self) -> tuple[np.ndarray, ...]:
         """What compiled loops look up of the body of the first head, float32 [v, u, channel]: `wrapped_uv`,
-        `wrapped_uh`, `vh` and the body's colours of the residual."""
+        `wrapped_uh`, `vh` and the body's colours of the residual, and `body`, which may be empty."""
         residual = (
             wrap(torch.zeros(1, 3, 1, 1)) if self.wrapped_residual is None else self.wrapped_residual[:, :3]
         )
@@ -61,6 +63,7 @@ class Planes:
             channels_last(self.wrapped_uh),
             channels_last(self.vh),
             channels_last(residual),
+            np.zeros((0, 0, 4), np.float32) if self.body is None else self.body,
         )
 
 

@@ -62,8 +62,17 @@ class HairShell:
     tables: HairTables | None = None
     """What the compiled march needs, see `make_hair_tables`; without it the plain one is taken."""
 
+    moved: Float[Tensor, "grid 3"] | None = None
+    """Its vertices where a head has moved them, if that is known, see `at`."""
+
+    def at(self, head: PosedHead) -> "HairShell":
+        """The shell that goes with one head only, whose vertices need not be moved again for every look."""
+        return replace(self, moved=self.posed_vertices(head))
+
     def posed_vertices(self, head: PosedHead) -> Float[Tensor, "grid 3"]:
         """Its vertices where the head has moved them."""
+        if self.moved is not None:
+            return self.moved
         return self.vertices_head if head.motion is None else head.motion.apply(self.vertices_head)
 
 

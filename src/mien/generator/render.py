@@ -35,6 +35,8 @@ EDGE_ALPHA: Final = 0.1
 EDGE_DEPTH: Final = 0.015
 """Steps of alpha, of distance (EG3D units) and of chart coordinates between neighbours that make an edge."""
 EDGE_CHART: Final = 0.06
+EDGE_BODY: Final = 0.02
+"""Share of the body in a pixel from which on it and those around it can be edges: hair alone is soft."""
 CHUNK: Final = 24576
 
 
@@ -80,9 +82,10 @@ def render(
     keep = torch.arange(height_px * width_px)
     if mask is not None:
         keep = torch.from_numpy(np.flatnonzero(mask.reshape(-1)))
-    found = make(size, keep)
-    image = torch.zeros(height_px * width_px, found.shape[1])
-    image[keep] = found
+    image = make(size, keep)
+    if mask is not None:
+        found, image = image, torch.zeros(height_px * width_px, image.shape[1])
+        image[keep] = found
     if antialias:
         _antialias(image, size, make, mask)
     if outline > 0:
@@ -133,7 +136,8 @@ def edges_of(
 ) -> Bool[Tensor, "height width"]:
     """Pixels one of whose neighbours (four of them) shows another surface or another part of the head.
 
-    Only `known` pixels are compared, or all.
+    Not where neither they nor any of the eight around them show the body: hair thins out over more than a
+    pixel. Only `known` pixels are compared, or all.
     """
     visible = (1 - out.hair_alpha) > EDGE_ALPHA
     edges = torch.zeros(out.alpha.shape, dtype=torch.bool)
@@ -152,7 +156,8 @@ def edges_of(
             differ &= known.narrow(axis, 0, count) & known.narrow(axis, 1, count)
         edges.narrow(axis, 0, differ.shape[axis]).logical_or_(differ)
         edges.narrow(axis, 1, differ.shape[axis]).logical_or_(differ)
-    return edges
+    body = (out.alpha - out.hair_alpha > EDGE_BODY).float()[None, None]
+    return edges & (torch.nn.functional.max_pool2d(body, 3, 1, 1)[0, 0] > 0)
 
 
 def fast_edges(
@@ -163,7 +168,8 @@ def fast_edges(
 
     known = np.zeros(0, np.bool_) if mask is None else mask.reshape(-1)
     edges = np.empty(len(image), np.bool_)
-    find_edges(image.numpy(), width_px, known, (EDGE_ALPHA, EDGE_DEPTH, EDGE_CHART), edges)
+    limits = (EDGE_ALPHA, EDGE_DEPTH, EDGE_CHART, EDGE_BODY)
+    find_edges(image.numpy(), width_px, known, limits, edges)
     return torch.from_numpy(edges)
 
 

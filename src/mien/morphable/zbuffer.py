@@ -10,6 +10,7 @@ This is the plain way; `mien.morphable.pixels` has the same in compiled loops.
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -171,11 +172,8 @@ def _expand(
 
 def ray_of_pixel(camera: Camera, height_px: int, width_px: int) -> Float[Tensor, "3 3"]:
     """Takes (column, row, 1) of a pixel's centre to its ray at z = 1, in camera axes."""
-    size = torch.tensor(
-        [[1 / width_px, 0, 0.5 / width_px], [0, 1 / height_px, 0.5 / height_px], [0, 0, 1]],
-        dtype=torch.float64,
-    )
-    return torch.linalg.inv(camera.intrinsics.double()) @ size
+    size = np.array([[1 / width_px, 0, 0.5 / width_px], [0, 1 / height_px, 0.5 / height_px], [0, 0, 1]])
+    return torch.from_numpy(np.linalg.inv(camera.intrinsics.double().numpy()) @ size)
 
 
 def _ray_lengths(pixel_ray: Tensor, height_px: int, width_px: int) -> Float[Tensor, " pixel"]:

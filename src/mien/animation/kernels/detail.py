@@ -175,16 +175,23 @@ def _clamped(image, x, y, channel):
 
 @njit(forceinline=True, fastmath=True)
 @no_type_check
-def _bicubic(image, x, y, across, down, out):
-    """The first four channels likewise."""
+def _sharp(image, x, y, looked, across, down, out):
+    """The first four channels by a bicubic lookup, near the bilinear ones."""
     i, j = math.floor(x), math.floor(y)
     _cubic(np.float32(x - i), across)
     _cubic(np.float32(y - j), down)
+    red = green = blue = alpha = np.float32(0)
     for row in range(max(j - 1, 0), min(j + 3, image.shape[0])):
         for column in range(max(i - 1, 0), min(i + 3, image.shape[1])):
             part = down[row - j + 1] * across[column - i + 1]
-            for k in range(4):
-                out[k] += part * image[row, column, k]
+            red += part * image[row, column, 0]
+            green += part * image[row, column, 1]
+            blue += part * image[row, column, 2]
+            alpha += part * image[row, column, 3]
+    out[0], out[1], out[2], out[3] = red, green, blue, alpha
+    for k in range(4):
+        least, most = looked[k] - np.float32(OVERSHOOT), looked[k] + np.float32(OVERSHOOT)
+        out[k] = min(max(out[k], least), most)
 
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
@@ -217,11 +224,10 @@ def look_up(
             rim[row, column] = looked[RIM]
             if not shown[row, column]:
                 continue
-            _bicubic(image, x, y, across, down, fine[row, column])
             for k in range(4):
-                least, most = looked[k] - np.float32(OVERSHOOT), looked[k] + np.float32(OVERSHOOT)
-                fine[row, column, k] = min(max(fine[row, column, k], least), most)
                 person[row, column, k] = looked[4 + k]
+            if a > COVERED[0]:  # elsewhere nothing of it is laid over
+                _sharp(image, x, y, looked, across, down, fine[row, column])
             inside = 0.0
             if plane_v[row, column] < ISLANDS:
                 inside = 1 - hair_alpha[row, column] / max(a, MIN_ALPHA)

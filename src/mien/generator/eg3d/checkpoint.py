@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final, get_type_hints
 
 import torch
-from beartype.door import is_bearable
 from torch import Tensor
 
 from mien.core.checkpoint import read_safetensors, require_keys, write_safetensors
@@ -105,6 +104,8 @@ def _read(kind: type, data: Any, where: str, source: str) -> Any:
 
 
 def _value(hint: Any, value: Any, where: str, source: str) -> Any:
+    from beartype.door import is_bearable  # a fifth of a second of every command, if imported above
+
     if is_dataclass(hint):
         assert isinstance(hint, type)
         return _read(hint, value, where, source)

@@ -50,7 +50,7 @@ def weigh(
     [some, 3], their rays and what they weigh to rays and weights [some].
     """
     xyz, faces, pixel_ray, nearest, width = picture
-    uv, uh, vh, residual = tables
+    uv, uh, vh, residual, _ = tables
     per_layer, vertices = corner_places.shape[0], counts.shape[0]
     met, w, share = np.empty(layers, np.int64), np.empty((3, 3)), np.empty(3)
     place, found = np.empty(3), 0

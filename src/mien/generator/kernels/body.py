@@ -36,16 +36,18 @@ def add_at(table, x, y, out):
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 @no_type_check
 def compose(
-    face, barycentric, depth, hair, corner_places, faces, carried, uv, uh, vh, residual, unseen, missed, out,
-    index, features, added,
+    face, barycentric, depth, hair, corner_places, faces, carried, uv, uh, vh, residual, body, same, unseen,
+    missed, out, index, features, added,
 ):  # fmt: skip
-    """Write the columns `out` [N, 9 + C] of `render._hair_before_body` and what is carried, without the
-    body's colours; how many of the rays show the body.
+    """Write the columns `out` [N, 9 + C] of `render._hair_before_body` and what is carried, but for the
+    body's colours where they are not in the table `body` (see `tabulate_body`); how many rays show such.
 
-    hair [N, 5]: see `march`. The rays that show the body are written to index [N], the planes' features there
-    to [N, channel] and the residual to `added` [N, 3].
+    hair [N, 5]: see `march`; same: how far heights of the table may be off. The rays whose body's colours are
+    missing are written to index [N], the planes' features there to [N, channel], the residual to `added`
+    [N, 3].
     """
     count = 0
+    tabled = np.empty(4, np.float32)
     for n in range(face.shape[0]):
         f, covered = face[n], hair[n, 3]
         rest = ONE - covered if f >= 0 else np.float32(0)
@@ -67,12 +69,19 @@ def compose(
             for k in range(carried.shape[1]):
                 out[n, 9 + k] += share * carried[faces[f, c], k]
         if rest > unseen:
+            u, v, h = np.float64(out[n, 5]), np.float64(out[n, 6]), np.float64(out[n, 7])
+            if body.shape[0] > 0:
+                tabled[:] = 0
+                add_at(body, wrapped_u(u, body.shape[1]), v, tabled)
+                if abs(tabled[3] - h) < same:
+                    for k in range(3):
+                        out[n, k] += rest * logistic(tabled[k])
+                    continue
             index[count] = n
             for k in range(features.shape[1]):
                 features[count, k] = 0
             for k in range(3):
                 added[count, k] = 0
-            u, v, h = np.float64(out[n, 5]), np.float64(out[n, 6]), np.float64(out[n, 7])
             add_at(uv, wrapped_u(u, uv.shape[1]), v, features[count])
             add_at(uh, wrapped_u(u, uh.shape[1]), h, features[count])
             add_at(vh, v, h, features[count])
@@ -106,10 +115,22 @@ def _differ(image, one, other, limits):
     return max(min(step, 2 - step), abs(a[6] - b[6])) > limits[2]  # u wraps
 
 
+@njit(inline="always")
+@no_type_check
+def _near_body(image, width, one, least):
+    """Whether a pixel or one of the eight around it shows the body."""
+    row, column = one // width, one % width
+    for j in range(max(row - 1, 0), min(row + 2, image.shape[0] // width)):
+        for i in range(max(column - 1, 0), min(column + 2, width)):
+            if image[j * width + i, 3] - image[j * width + i, 8] > least:
+                return True
+    return False
+
+
 @njit(nogil=True, cache=True)
 @no_type_check
 def find_edges(image, width, known, limits, edges):
-    """`render.edges_of`: image [P, 9 + C], known [P] or empty for all, limits of alpha, depth and chart."""
+    """`render.edges_of`: image [P, 9 + C], known [P] or empty for all, limits: alpha, depth, chart, body."""
     edges[:] = False
     is_limited = known.shape[0] > 0
     for one in range(image.shape[0]):
@@ -123,3 +144,6 @@ def find_edges(image, width, known, limits, edges):
                 continue
             if _differ(image, one, other, limits):
                 edges[one] = edges[other] = True
+    for one in range(image.shape[0]):
+        if edges[one]:
+            edges[one] = _near_body(image, width, one, limits[3])

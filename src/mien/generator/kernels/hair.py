@@ -140,8 +140,8 @@ def _compose(
 ):  # fmt: skip
     """Add the intervals' distances to `out`; keep the rays that are not opaque: how many.
 
-    What is seen of them goes to rays [some] and found_at [5, some]: u, v, height, depth below the first one
-    and weight; how many. What weighs too little waits: weight [ray] and place, last [5, ray].
+    What is seen of them goes to rays [some] and found_at [4, some]: u, v, depth below the first one and
+    weight; how many. What weighs too little waits: weight [ray] and place, last [4, ray].
     """
     samples = through.shape[0]
     part = np.float32(1 / samples)
@@ -164,9 +164,9 @@ def _compose(
                 q, to = (found_at, found) if held_back > TOGETHER else (last, r)
                 q[0, to] = (2 * column - ONE) / np.float32(columns) - ONE
                 q[1, to] = (2 * row + ONE) / np.float32(rows) - ONE
-                q[2, to], q[3, to] = lines[2, m] + share * lines[5, m], below[k, m]
+                q[2, to] = below[k, m]
                 if held_back > TOGETHER:
-                    rays[found], found_at[4, found] = r, held_back
+                    rays[found], found_at[3, found] = r, held_back
                     held_back = ZERO
                     found += 1
                 if left == 0:
@@ -185,26 +185,24 @@ def march(
     pixels, origin, directions, body_depth,
     newest, before, face_of, distance_of, away,
     motion, neck_steps, grid, is_exact, low, cell,
-    carry_steps, displacement, radius, shape, uv, uh, vh, first_depth,
+    carry_steps, displacement, radius, shape, colours, first_depth,
     samples, rounds, interval, farthest, opaque, unseen, sigma_full, softness,
     out,
 ):  # fmt: skip
     """Write premultiplied colour, alpha and weighted distance of the hair before `body_depth`, [N, 5].
 
     Fragments of a pixel are chained, see `scan`. Tables are [v, u, channel], those that wrap in
-    u with a column of the other end on each side; shape: outer height and density; uv: see `HairTables`.
+    u with a column of the other end on each side; shape: outer height and density; colours: see `HairTables`.
     """
     active, entered = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
     spans, reached, passing = np.empty((BLOCK, 2)), np.empty(BLOCK), np.empty(BLOCK, np.float32)
     points, places = np.empty((2 * BLOCK, 3)), np.empty((2 * BLOCK, 3), np.float32)
     held, lines = np.empty((BLOCK, 3), np.float32), np.empty((7, BLOCK), np.float32)
     through, below = np.empty((samples, BLOCK), np.float32), np.empty((samples, BLOCK), np.float32)
-    waiting, last = np.empty(BLOCK, np.float32), np.empty((5, BLOCK), np.float32)
-    rays, found_at = np.empty(BLOCK * samples, np.int64), np.empty((5, BLOCK * samples), np.float32)
-    rgb, colours = (
-        np.empty((3, BLOCK * samples), np.float32),
-        (uv.ravel(), uv.shape[:2], uh.ravel(), uh.shape[:2], vh.ravel(), vh.shape[:2]),
-    )
+    waiting, last = np.empty(BLOCK, np.float32), np.empty((4, BLOCK), np.float32)
+    rays, found_at = np.empty(BLOCK * samples, np.int64), np.empty((4, BLOCK * samples), np.float32)
+    rgb = np.empty((3, BLOCK * samples), np.float32)
+    table = (colours.ravel(), colours.shape[0], colours.shape[1] - 2)
     flat, rows, columns = shape.ravel(), shape.shape[0], shape.shape[1] - 2
     first_depth, near = np.float32(first_depth), np.float32(1 / softness)
     for first in range(0, pixels.shape[0], BLOCK):
@@ -237,14 +235,14 @@ def march(
                 active, count, spans, lines, through, below, rows, columns, passing, opaque, waiting, last,
                 drawn, rays, found_at,
             )  # fmt: skip
-            colours_of(found, found_at, *colours, rgb)
+            colours_of(found, found_at, *table, rgb)
             add_colours(found, rays, rgb, drawn)
         found = 0
         for r in range(p.shape[0]):
             drawn[r, 3] = ONE - passing[r]
             if waiting[r] > unseen:
-                last[4, r] = waiting[r]
+                last[3, r] = waiting[r]
                 rays[found], found_at[:, found] = r, last[:, r]
                 found += 1
-        colours_of(found, found_at, *colours, rgb)
+        colours_of(found, found_at, *table, rgb)
         add_colours(found, rays, rgb, drawn)

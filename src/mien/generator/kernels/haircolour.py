@@ -7,7 +7,6 @@ from typing import Final, no_type_check
 import numpy as np
 from numba import njit
 
-from mien.generator.kernels.carry import HIGHEST, LOWEST
 from mien.generator.kernels.lookup import FADED, FAST, LOGISTIC, ONE, RISE, STEPS
 from mien.generator.kernels.vector import FAST as VECTOR
 from mien.generator.kernels.vector import looked_up, put, taken
@@ -54,33 +53,21 @@ def logistic(x):
 
 @njit(forceinline=True, fastmath=VECTOR, error_model="numpy", _nrt=False)
 @no_type_check
-def colours_of(found, found_at, uv, uv_size, uh, uh_size, vh, vh_size, rgb):
-    """Write `HairColours` of places, found_at [5, some], times their weights: rgb [3, some].
-
-    The tables are flat, of sizes (rows, columns).
+def colours_of(found, found_at, table, rows, columns, rgb):
+    """Write `HairColours` of places, found_at [4, some]: u, v, depth below the first one, weight; times
+    their weights: rgb [3, some]. The table is flat, [rows, columns + 2, 8].
     """
     for m in range(found):
-        u, v, h = taken(found_at[0], m), taken(found_at[1], m), taken(found_at[2], m)
-        below, weight = taken(found_at[3], m), taken(found_at[4], m)
-        h = (h - np.float32(LOWEST)) * np.float32(2 / (HIGHEST - LOWEST)) - ONE
-        row = HALF * ((v + ONE) * np.float32(uv_size[0]) - ONE)
-        p, p2, q, q2, a, b, c, d = _corners(_wrapped(u, uv_size[1] - 2), row, uv_size[0], uv_size[1])
-        red = _mixed(uv, 8, 0, p, p2, q, q2, a, b, c, d) + below * _mixed(uv, 8, 4, p, p2, q, q2, a, b, c, d)
-        green = _mixed(uv, 8, 1, p, p2, q, q2, a, b, c, d) + below * _mixed(
-            uv, 8, 5, p, p2, q, q2, a, b, c, d
-        )
-        blue = _mixed(uv, 8, 2, p, p2, q, q2, a, b, c, d) + below * _mixed(uv, 8, 6, p, p2, q, q2, a, b, c, d)
-        row = HALF * ((h + ONE) * np.float32(uh_size[0]) - ONE)
-        p, p2, q, q2, a, b, c, d = _corners(_wrapped(u, uh_size[1] - 2), row, uh_size[0], uh_size[1])
-        red += _mixed(uh, 3, 0, p, p2, q, q2, a, b, c, d)
-        green += _mixed(uh, 3, 1, p, p2, q, q2, a, b, c, d)
-        blue += _mixed(uh, 3, 2, p, p2, q, q2, a, b, c, d)
-        column = HALF * ((v + ONE) * np.float32(vh_size[1]) - ONE)
-        row = HALF * ((h + ONE) * np.float32(vh_size[0]) - ONE)
-        p, p2, q, q2, a, b, c, d = _corners(column, row, vh_size[0], vh_size[1])
-        red += _mixed(vh, 3, 0, p, p2, q, q2, a, b, c, d)
-        green += _mixed(vh, 3, 1, p, p2, q, q2, a, b, c, d)
-        blue += _mixed(vh, 3, 2, p, p2, q, q2, a, b, c, d)
+        u, v = taken(found_at[0], m), taken(found_at[1], m)
+        below, weight = taken(found_at[2], m), taken(found_at[3], m)
+        row = HALF * ((v + ONE) * np.float32(rows) - ONE)
+        p, p2, q, q2, a, b, c, d = _corners(_wrapped(u, columns), row, rows, columns + 2)
+        red = _mixed(table, 8, 0, p, p2, q, q2, a, b, c, d)
+        green = _mixed(table, 8, 1, p, p2, q, q2, a, b, c, d)
+        blue = _mixed(table, 8, 2, p, p2, q, q2, a, b, c, d)
+        red += below * _mixed(table, 8, 4, p, p2, q, q2, a, b, c, d)
+        green += below * _mixed(table, 8, 5, p, p2, q, q2, a, b, c, d)
+        blue += below * _mixed(table, 8, 6, p, p2, q, q2, a, b, c, d)
         put(rgb[0], m, weight * logistic(red))
         put(rgb[1], m, weight * logistic(green))
         put(rgb[2], m, weight * logistic(blue))
