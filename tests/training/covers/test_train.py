@@ -21,6 +21,7 @@ from mien.training.covers.crops import (
     read_squares,
 )
 from mien.training.covers.examples import SquareAugment, SquareSet, draw_square_examples, joined
+from mien.training.covers.locks import draw_locks
 from mien.training.covers.train import CoverTraining, train_covers
 from mien.training.encoder.augment import AugmentConfig
 from mien.training.partsfit import FitSchedule, fit_parts, new_network
@@ -29,8 +30,9 @@ from mien.training.state import STATE_FILE
 CROPS = CoverCropConfig(heads=3, views=1, covered=2, size_px=160, seed=5)
 EXACT = BesideConfig(0.0, 0.0, 0.0, 0.0)
 STILL = SquareAugment(
-    beside=EXACT, lent=0.0, shapes=0.0, lines=0.0, cut=0.0, behind=0.0, picture=AugmentConfig(*[0.0] * 11)
-)
+    beside=EXACT, lent=0.0, shapes=0.0, lines=0.0, locks=0.0, cut=0.0, behind=0.0,
+    picture=AugmentConfig(*[0.0] * 11),
+)  # fmt: skip
 SMALL = PartsNetConfig(widths=(8, 8, 8))
 QUICK = CoverTraining(heads=3, steps=12, batch=4, held_out=0.34, network=SMALL)
 
@@ -66,6 +68,38 @@ def test_masks_are_where_things_change_the_picture(folder: Path) -> None:
             far = found["cover"][k] == 0
             assert change[cover].mean() > 3 * change[far].mean()  # shadows and noise change the rest a little
             assert (found["alpha"][k][cover] > 200).mean() > 0.95
+
+
+def test_locks_of_hair_lie_over_the_picture_and_hide_nothing(squares: SquareSet) -> None:
+    plain, hairy = (
+        draw_square_examples(squares, squares, torch.Generator().manual_seed(0), replace(STILL, locks=share))
+        for share in (0.0, 1.0)
+    )
+    changed = (plain.image - hairy.image).abs().amax(1) > 0.05
+    assert ((changed.float().mean((1, 2)) > 0.002) & (changed.float().mean((1, 2)) < 0.6)).all()
+    assert (hairy.cover <= plain.cover).all()
+    assert (plain.cover - hairy.cover)[~changed].mean() < 0.02
+
+
+def test_a_lock_takes_the_colour_of_the_hair_above_it() -> None:
+    alpha = torch.zeros(8, 1, 80, 80)
+    alpha[:, :, 10:, 10:70] = 1
+    picture = alpha * torch.tensor([0.9, 0.1, 0.5]).view(1, 3, 1, 1)
+    cover, paint = draw_locks(picture, alpha, torch.Generator().manual_seed(0), 1.0)
+    dense = cover[:, 0] > 0.9
+    assert dense.any((1, 2)).all()
+    hue = paint.permute(0, 2, 3, 1)[dense]
+    is_own = (hue[:, 0] > 5 * hue[:, 1]) & (hue[:, 2] > 3 * hue[:, 1])
+    assert 0.2 < is_own.float().mean() < 0.95  # others have the colour of some hair
+    nothing, _ = draw_locks(picture, alpha, torch.Generator().manual_seed(0), 0.0)
+    assert (nothing == 0).all()
+
+
+def test_some_heads_wear_glasses() -> None:
+    bare = draw_squares(replace(CROPS, glasses=0.0), 1)
+    worn = draw_squares(replace(CROPS, glasses=1.0), 1)
+    assert (np.abs(bare["rgb"][0].astype(int) - worn["rgb"][0]).max(-1) > 30).mean() > 0.003
+    assert (worn["cover"][0] == 0).all()  # they are not what is looked for
 
 
 def test_examples_are_the_squares_themselves_without_augmentation(squares: SquareSet) -> None:

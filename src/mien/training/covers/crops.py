@@ -16,13 +16,16 @@ from mien.core.camera import Camera
 from mien.morphable.covercrop import COVER_PX, cover_crop
 from mien.morphable.eyecrop import seen_points
 from mien.morphable.facecrop import FaceCrop, cut_crop
+from mien.morphable.glasses import glasses_geometry
 from mien.morphable.landmarks import landmark_model
 from mien.morphable.model import load_head_model
 from mien.training.covers.things import draw_things, with_things
+from mien.training.glasses.looks import draw_worn
 from mien.training.perhead import build_per_head, read_per_head
 from mien.training.procedural.draws import draw_expression
+from mien.training.procedural.glasses import GlassesMesh, painted
 from mien.training.procedural.person import draw_person
-from mien.training.procedural.render.scene import Scene, make_sitter, pose
+from mien.training.procedural.render.scene import Scene, Sitter, make_sitter, pose
 from mien.training.procedural.render.spectacles import draw_glasses_part
 from mien.training.procedural.render.view import ProceduralView, render_view
 from mien.training.procedural.response import Response, draw_response
@@ -44,6 +47,8 @@ class CoverCropConfig:
     views: int = 2
     covered: int = 3
     """Pictures of each view with things before the face, beside one without."""
+    glasses: float = 0.35
+    """Share of heads that wear glasses, of any kind, half of them dark."""
     size_px: int = 320
     """Side of the whole view."""
     seed: int = 0
@@ -68,8 +73,10 @@ def read_squares(folder: Path, heads: int) -> list[Squares]:
 def draw_squares(config: CoverCropConfig, index: int) -> Squares:
     """A head's squares: the same for the same settings and number."""
     model, rng = load_head_model(), np.random.default_rng([config.seed, index, 77])
-    person = draw_person(model, rng)
+    person = replace(draw_person(model, rng), glasses=None)
     sitter, response = make_sitter(model, person), draw_response(rng, skin_luminance=person.skin_luminance)
+    if rng.uniform() < config.glasses:
+        sitter = replace(sitter, glasses=_any_glasses(rng, sitter))
     rows: list[dict[str, np.ndarray]] = []
     for _ in range(config.views):
         scene = pose(sitter, draw_expression(rng))
@@ -80,6 +87,16 @@ def draw_squares(config: CoverCropConfig, index: int) -> Squares:
         rows.append(_square(scene, bare, np.zeros((config.size_px, config.size_px), np.uint8)))
         rows += [_covered(scene, bare, rng, response, config.size_px) for _ in range(config.covered)]
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+def _any_glasses(rng: np.random.Generator, sitter: Sitter) -> GlassesMesh:
+    """Of any kind; half of them hide the eyes."""
+    marks = sitter.model.landmarks(torch.from_numpy(sitter.neutral)).numpy()
+    dark = bool(rng.uniform() < 0.5)
+    worn = draw_worn(rng, marks)
+    while worn.dark != dark:
+        worn = draw_worn(rng, marks)
+    return painted(glasses_geometry(sitter.model, sitter.neutral, marks, worn.frame), worn.look)
 
 
 def _covered(

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from mien.morphable.covercrop import COVER_PX
 from mien.training.beside import BesideConfig, cut_beside, draw_lines
 from mien.training.covers.crops import BEYOND_PX, Squares
+from mien.training.covers.locks import draw_locks
 from mien.training.encoder.augment import AugmentConfig, photographed
 from mien.training.encoder.clutter import draw_backgrounds, draw_shapes, happens, uniform
 
@@ -38,6 +39,8 @@ class SquareAugment:
     """Share with flat shapes before the face."""
     lines: float = 0.15
     """Share with strands, wrinkles or cables over the face: they hide nothing that matters."""
+    locks: float = 0.25
+    """Share with locks of hair over the face: not what is looked for."""
     cut: float = 0.25
     """Share that goes on beyond the photo's lower edge as the tracker's pictures do: by its last row."""
     behind: float = 0.25
@@ -92,6 +95,8 @@ def draw_square_examples(
     crowd = crowd * happens(random, n, config.behind)
     behind = crowd[:, :3] + (1 - crowd[:, 3:4]) * behind
     image, cover = cut[:, :3] + (1 - cut[:, 3:4]) * behind, cut[:, 4:5]
+    lock, paint = draw_locks(cut[:, :3], cut[:, 3:4], random, config.locks)
+    image, cover = torch.lerp(image, paint, lock), cover * (1 - lock)
     lent = other[:, 4:5] * happens(random, n, config.lent)
     colour = other[:, :3] * (0.2 * (2 * uniform(random, n, 3, 1, 1) - 1)).exp()
     dark = uniform(random, n, 1, 1, 1, high=0.6) * F.avg_pool2d(lent, 15, 1, 7)
