@@ -11,8 +11,9 @@ import torch
 from jaxtyping import Bool, Float, Float32
 
 from mien.animation.detail import body_share
-from mien.animation.plate import COVERED, flat_nearest, from_axis, moving_weight, shown_weight
+from mien.animation.plate import COVERED, from_axis, moving_weight, shown_weight
 from mien.core.curves import smoothstep
+from mien.core.nearest import flat_nearest
 from mien.generator.render import RenderOutput
 from mien.inversion.clothes import BEYOND, HIGH, clothes_of
 from mien.inversion.evidence import PhotoEvidence, ball_of

@@ -19,9 +19,10 @@ from mien.animation.detail import (
     without_specks,
 )
 from mien.animation.layer import Layer
-from mien.animation.plate import COVERED, flat_nearest
+from mien.animation.plate import COVERED
 from mien.core.camera import Camera
 from mien.core.curves import smoothstep
+from mien.core.nearest import flat_nearest
 from mien.generator.fasthair import motion_numbers
 from mien.generator.posed import NECK_STEPS
 from mien.generator.render import RenderOutput

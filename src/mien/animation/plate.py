@@ -2,13 +2,12 @@
 
 from typing import Final
 
-import cv2
-import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mien.core.curves import smoothstep
+from mien.core.nearest import flat_nearest
 from mien.generator.render import RenderOutput
 from mien.morphable.chart import AXIS_Z
 from mien.morphable.model import neck_weight
@@ -53,14 +52,3 @@ def nearest_index(valid: Bool[Tensor, "height width"]) -> tuple[Tensor, Tensor]:
     """Row and column of the nearest valid pixel of every pixel; the pixel itself if none is valid."""
     flat = torch.from_numpy(flat_nearest(valid.numpy()))
     return flat // valid.shape[1], flat % valid.shape[1]
-
-
-def flat_nearest(valid: Bool[np.ndarray, "height width"]) -> Int[np.ndarray, "height width"]:
-    """`nearest_index` as one number: row times width plus column."""
-    if valid.all() or not valid.any():
-        return np.arange(valid.size).reshape(valid.shape)
-    empty = (~valid).astype(np.uint8)
-    label = cv2.distanceTransformWithLabels(empty, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)[1]
-    place = np.zeros(label.max() + 1, np.int64)
-    place[label[valid]] = np.flatnonzero(valid)
-    return place[label]

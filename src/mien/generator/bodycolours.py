@@ -7,11 +7,11 @@ of the mouth, backs of ears) is not in the table and goes through the planes and
 from functools import lru_cache
 from typing import Final
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
 
+from mien.core.nearest import flat_nearest
 from mien.generator.decoder import BODY_RGB
 from mien.generator.model import Generator
 from mien.generator.planes import Planes, channels_last, sample_planes, sample_residual, wrap
@@ -44,11 +44,8 @@ def tabulate_body(
 def _logits(
     generator: Generator, planes: Planes, points: Float[torch.Tensor, "point 3"]
 ) -> Float[torch.Tensor, "point 3"]:
-    features = sample_planes(planes, points[None])
-    logits = features[..., BODY_RGB] + generator.decoder.layers(features)[..., BODY_RGB]
-    if planes.residual is not None:
-        logits = logits + sample_residual(planes, points[None])[..., BODY_RGB]
-    return logits[0]
+    residual = None if planes.residual is None else sample_residual(planes, points[None])
+    return generator.decoder.outputs(sample_planes(planes, points[None]), residual)[0, :, BODY_RGB]
 
 
 @lru_cache(maxsize=2)
@@ -61,11 +58,5 @@ def _outermost(model: MorphableModel) -> Float[torch.Tensor, "v u"]:
     uv = chart_grid(SIZE).reshape(-1, 2).numpy()
     origins = np.column_stack([uv, np.full(len(uv), OUTSIDE)]).astype(np.float32)
     hits = scene.cast(origins, np.broadcast_to(np.array([0, 0, -1], np.float32), origins.shape))
-    found = interpolate_corners(places, hits)[:, 2].reshape(SIZE, SIZE)
-    known = hits.hit.reshape(SIZE, SIZE)
-    _, labels = cv2.distanceTransformWithLabels(
-        (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    values = np.zeros(labels.max() + 1, np.float32)
-    values[labels[known]] = found[known]
-    return torch.from_numpy(values[labels])
+    found = interpolate_corners(places, hits)[:, 2]
+    return torch.from_numpy(found[flat_nearest(hits.hit.reshape(SIZE, SIZE))].astype(np.float32))

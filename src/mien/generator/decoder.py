@@ -65,13 +65,20 @@ class Decoder(nn.Module):
         residual: Float[Tensor, "batch point output"] | None = None,
     ) -> Decoded:
         """Decode features; a residual is added to the outputs before their sigmoid."""
-        n = self.config.outputs
-        y = features[..., :n] + self.layers(features)
-        if residual is not None:
-            y = y + nn.functional.pad(residual, (0, n - OUTPUTS))
+        y = self.outputs(features, residual)
         return Decoded(
             torch.sigmoid(y[..., BODY_RGB]),
             torch.sigmoid(y[..., HAIR_RGB]),
             y[..., HAIR_HEIGHT] * HEIGHT_SCALE,
-            torch.sigmoid(y[..., HAIR_SHARE]) if n > OUTPUTS else None,
+            torch.sigmoid(y[..., HAIR_SHARE]) if self.config.outputs > OUTPUTS else None,
         )
+
+    def outputs(
+        self,
+        features: Float[Tensor, "batch point channel"],
+        residual: Float[Tensor, "batch point output"] | None = None,
+    ) -> Float[Tensor, "batch point all"]:
+        """What colours and density are the sigmoid of."""
+        n = self.config.outputs
+        y = features[..., :n] + self.layers(features)
+        return y if residual is None else y + nn.functional.pad(residual, (0, n - OUTPUTS))

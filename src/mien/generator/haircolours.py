@@ -40,16 +40,15 @@ class HairColours:
     def over_chart(self) -> Float[Tensor, "1 6 v u"]:
         """Logits at the first of `DEPTHS` below the outer surface and their slope from there to the second,
         of `uv`'s size: all that the planes hold, as far as it is linear between the two."""
-        rows, columns = self.uv.shape[2], self.uv.shape[3] - 2
-        u = ((torch.arange(columns) + 0.5) * 2 / columns - 1).expand(rows, -1).reshape(1, -1)
-        v = ((torch.arange(rows) + 0.5) * 2 / rows - 1)[:, None].expand(-1, columns).reshape(1, -1)
-        outer = lookup(self.outer, unwrapped(u, self.outer), v)[0, :, 0]
+        size = self.uv.shape[2]
+        uv = chart_grid(size).reshape(-1, 2)
+        u, v = uv.T[:, None]
+        outer = lookup(self.outer, unwrapped(u, self.outer), v)[0]
         near, far = (
-            self.logits(torch.stack([u[0], v[0], chart.height_coordinate(outer - depth)], 1))
-            for depth in DEPTHS
+            self.logits(torch.cat([uv, chart.height_coordinate(outer - depth)], 1)) for depth in DEPTHS
         )
         table = torch.cat([near, (far - near) / (DEPTHS[1] - DEPTHS[0])], 1)
-        return wrap(table.T.reshape(1, 6, rows, columns))
+        return wrap(table.T.reshape(1, 6, size, size))
 
     def logits(self, points: Float[Tensor, "point 3"]) -> Float[Tensor, "point 3"]:
         """The same before the sigmoid."""

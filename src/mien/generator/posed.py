@@ -61,7 +61,6 @@ class HairShell:
     """Table that spares the decoder, see `tabulate_hair`."""
     tables: HairTables | None = None
     """What the compiled march needs, see `make_hair_tables`; without it the plain one is taken."""
-
     moved: Float[Tensor, "grid 3"] | None = None
     """Its vertices where a head has moved them, if that is known, see `at`."""
 

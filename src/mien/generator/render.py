@@ -76,6 +76,7 @@ def render(
     By the share `outline`, hair ends as hair does (`mien.generator.outline`), not as its smooth density.
     """
     size = height_px, width_px
+    shell = None if shell is None else shell.at(head)  # edges look at it again
     make = partial(
         _render_rays, generator, planes, head, camera, path=path, shell=shell, march_config=march_config
     )
