@@ -5,6 +5,7 @@ reach. With the response known (`mien.animation.response`), a driver's coefficie
 the same coefficients are measured on the avatar.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from jaxtyping import Float32
 from numpy.typing import NDArray
 
+from mien.animation.brows import highest_level
 from mien.animation.drive import Puppet, crop_canvas, head_motion, render_moving
 from mien.animation.motion import Motion
 from mien.animation.response import ExpressionResponse, fit_response
@@ -74,7 +76,10 @@ def translation_of(
 
     What is wanted to be seen counts from what is seen of the source's own expression; what is sent stays near
     the same motion counted from the source's own coefficients, and has its shape if the driver was measured.
+    Brows of motions that nobody's face was seen for, such as sliders, stand where they are asked to.
     """
+    if motion.measures is None:
+        options = replace(options, own_brows=False)
     shaped = shaped_motion(motion)
     plain = retarget(
         shaped,
@@ -89,7 +94,10 @@ def translation_of(
         motion, R_camera_head_source=R_camera_head_source, expression_source=seen, options=options
     )
     kept = options.gains.of_coefficients()[1]
-    return Translation(plain, wanted.expression, response, kept, is_shaped=shaped is not motion)
+    highest = highest_level(expression_source) if options.own_brows else None
+    return Translation(
+        plain, wanted.expression, response, kept, highest_brows=highest, is_shaped=shaped is not motion
+    )
 
 
 def calibrated_motion(

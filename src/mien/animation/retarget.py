@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.animation.brows import highest_level, levelled_brows
 from mien.animation.edits import Edits
 from mien.animation.face_regions import RegionGains, Side, sided
 from mien.animation.motion import Motion, MotionSource
@@ -88,6 +89,8 @@ class Retargeting:
     own_gaze: bool = True
     """In the absolute mode, with a relative pose, count how far eyes look up or down from where they mostly
     look: the head's nod is counted from its own rest too. Across, eyes look where the driver's do."""
+    own_brows: bool = True
+    """Let a driver's brows stand no further from the person's own, half of the time, than brows go."""
     match_eyes: bool = False
     """In the absolute mode, carry the driver's range of lids to the source's: its closed eyes close the
     source's, however little the tracker sees of its blinks."""
@@ -219,7 +222,7 @@ def _highest(motion: Motion) -> Array:
 
 
 def _opened(driver: Array, motion: Motion, source: Array, options: Retargeting) -> Array:
-    """The driver's coefficients [T, 52] with lids and jaw counted from the source's own."""
+    """The driver's coefficients [T, 52] with lids, gaze, brows and jaw counted from the source's own."""
     awake_source = source[list(BLINKS)]
     if options.match_eyes:
         driver = matched_lids(driver, motion, awake_source)
@@ -227,6 +230,8 @@ def _opened(driver: Array, motion: Motion, source: Array, options: Retargeting) 
         driver = own_lids(paired_lids(driver), awake_lids(motion), awake_source)
     if options.own_gaze and options.pose_mode == "relative" and options.use_pose:
         driver = own_gaze(driver, resting_gaze(motion), source)
+    if options.own_brows:
+        driver = levelled_brows(driver, highest_level(source))
     return matched_lips(driver, motion, float(source[JAW])) if options.match_lips else driver
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 from numpy.typing import NDArray
 
+from mien.animation.brows import brow_level, levelled_brows
 from mien.animation.face_regions import GAZE_ACROSS, GAZE_ALONG
 from mien.animation.measures import LEVELLED, model_measures
 from mien.animation.response import ExpressionResponse
@@ -93,6 +94,9 @@ class Translation:
     response: ExpressionResponse
     kept: NDArray[np.bool_]
     """[52] coefficients that are the source's own."""
+    highest_brows: NDArray[np.float64] | None = None
+    """How high brows may stand half of the time, see `mien.animation.brows`; as high as `plain` has them is
+    always allowed. None for no limit."""
     is_shaped: bool = False
     """Whether `plain` goes as far as the driver's shape: then so does what is sent."""
 
@@ -118,6 +122,8 @@ class Translation:
         sent = calmed(sealed(rounded(conjugate(sent, shown), shown), shown), shown, self.plain.time_s)
         if self.is_shaped:
             sent = sealed(self._as_far(sent, gain), shown)
+        if self.highest_brows is not None:
+            sent = levelled_brows(sent, np.maximum(self.highest_brows, brow_level(shown)))
         return np.where(self.kept, shown, sent)
 
     def _as_far(
