@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import Final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from mien.generator.grain import part_of
+from mien.generator.grain import part_of, smoothed
 from mien.generator.laid import Swatch, fine_of, laid_grain, matched
 from mien.generator.planes import resize
 from mien.generator.texels import Splatted, blurred, fill_chart
@@ -22,6 +22,14 @@ HALF_SEEN: Final = 0.1
 """Weight of evidence from which on a texel's colours are carried on."""
 LIGHT: Final = 0.6
 """How much of the lightness is carried on: part of it is the shade of a cheek that turns away."""
+LIGHTER: Final = 0.25
+"""How much of that is carried on where it is lighter than the guess, which has seen the rim's dark beard."""
+SIDE_DEG: Final = 25.0
+"""Azimuth to either side from which on what is seen of a face tells the colours of its hidden sides."""
+LEVEL_WIDTH: Final = 1 / 32
+"""Half width, as a share of the chart's side, of the rows that are as high."""
+LEVEL_DOUBT: Final = 0.2
+"""Evidence in a row that counts half as much as the whole face."""
 CARRIED_HUE: Final = 0.0
 """The same of the hue: light that shines through the edge of a face is red."""
 BEARD: Final = (1.35, 1.75)
@@ -60,7 +68,9 @@ def with_beard(
     grain = torch.zeros_like(guess) if grain is None else grain
     if bearded > 0:
         share = bearded * resize(_edged_face(len(seen[1]))[None, None], size)[0, 0]
-        beard = guess + part_of(resize(continued(seen)[None], size)[0] - guess, 1.0, LIGHT)
+        step = part_of(resize(continued(seen)[None], size)[0] - guess, 1.0, LIGHT)
+        light = step.mean(0)
+        beard = guess + step - (1 - LIGHTER) * light.clamp(min=0)
         guess = torch.lerp(guess, beard + grain, share)
     if formed is not None:
         inside = formed * (formed > FORMED)
@@ -88,14 +98,28 @@ def beard_share(face: Swatch) -> float:
 
 
 def continued(seen: Splatted) -> Float[Tensor, "3 size size"]:
-    """The seen colours of cheeks and jaw, filled outwards to their hidden sides; their mean far from them."""
+    """The seen colours of cheeks and jaw, filled outwards to their hidden sides; far from them, the mean of
+    what is seen as high on the face's sides."""
     total, weight = seen
-    face = on_face(chart_grid(len(weight))) & (weight > HALF_SEEN)
+    grid = chart_grid(len(weight))
+    face = on_face(grid) & (weight > HALF_SEEN)
     if not face.any():
         return torch.zeros_like(total)
-    mean = (total[:, face].sum(1) / weight[face].sum())[:, None, None]
+    sides = face & (azimuth_and_height(grid)[0] > SIDE_DEG)
+    some = sides if sides.any() else face
+    mean = (total[:, some].sum(1) / weight[some].sum())[:, None, None]
+    mean = _level_mean(total - weight * mean, weight, some) + mean
     filled = fill_chart((total - weight * mean) * face, weight * face)
     return part_of(filled, CARRIED_HUE, 1.0) + mean
+
+
+def _level_mean(
+    total: Float[Tensor, "3 size size"], weight: Float[Tensor, "size size"], where: Bool[Tensor, "size size"]
+) -> Float[Tensor, "3 size 1"]:
+    """Mean colour of some texels by height, 0 where there are none."""
+    rows = torch.cat([total * where, (weight * where)[None]]).sum(2, keepdim=True)
+    rows = smoothed(rows.expand(-1, -1, 2), 0, round(LEVEL_WIDTH * len(weight)))[..., :1]
+    return rows[:3] / (rows[3:] + LEVEL_DOUBT)
 
 
 @lru_cache(maxsize=1)

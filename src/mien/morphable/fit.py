@@ -59,8 +59,8 @@ class FaceFit:
     landmarks_px: Float[Tensor, "478 2"]
     """The model's landmarks in photo pixels."""
     torso: Float[Tensor, "#vertex 3"] = field(default_factory=lambda: torch.zeros(1, 3))
-    """Displacement of neck, shoulders and clothes in the head frame, see `mien.morphable.torso`; zero from
-    the chin up."""
+    """Displacement of what expressions leave alone, in the head frame: of neck, shoulders and clothes, see
+    `mien.morphable.torso`, and of ears, see `mien.inversion.ears`; zero elsewhere."""
     beard: Tips | None = None
     """Where the hairs of a beard that stands off the skin end; None if there is none."""
 

@@ -44,6 +44,7 @@ from mien.generator.samples import PAPER
 from mien.inversion.avatar import Avatar, frame_size, load_avatar, save_avatar
 from mien.inversion.beardform import with_beard_form
 from mien.inversion.cover import cover_mask, make_cover, uncovered
+from mien.inversion.ears import with_seen_ears
 from mien.inversion.evidence import gather_evidence
 from mien.inversion.glasses.find import find_glasses
 from mien.inversion.invert import invert
@@ -161,8 +162,9 @@ class BaseKind:
         cover = None if mask is None else make_cover(mask, points, fit, model)
         hidden = hidden_share(glasses, cover)
         evidence = gather_evidence(seen, alpha, fit, model, hidden)
-        fit = with_beard_form(fit, evidence, model)
-        if fit.beard is not None:
+        shaped = with_beard_form(with_seen_ears(fit, evidence, model), evidence, model)
+        if shaped is not fit:
+            fit = shaped
             evidence = gather_evidence(seen, alpha, fit, model, hidden)
         inversion = invert(
             evidence, fit, generator, model, config=options.inversion,
