@@ -14,6 +14,7 @@ from mien.animation import feedback
 from mien.animation.feedback import (
     BLOCK_ROWS,
     LIMIT_RAD,
+    Feedback,
     correct_motion,
     row_products,
     soft_norm,
@@ -28,8 +29,8 @@ from mien.animation.translate import Translation
 from mien.core.arkit import ARKIT_INDEX
 
 COUNT = 80
-BLUR = 10
-"""Frames over which corrections are blurred in time."""
+BLUR = 5 * Feedback().passes
+"""Frames over which corrections are blurred in time, pass after pass."""
 DISTANCE = 2.7
 TILT = rotation_exp(np.array([[0.1, -0.4, 0.05]]))[0]
 
