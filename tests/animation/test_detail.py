@@ -12,6 +12,7 @@ from mien.animation.detail import (
     add_detail,
     agreement,
     carried_along,
+    eye_share,
     facing_of,
     fidelity,
     inside_of,
@@ -29,6 +30,7 @@ from mien.animation.drive import (
     crop_canvas,
     head_motion,
     photo_canvas,
+    photo_detail,
     plain_layer,
     render_moving,
 )
@@ -40,6 +42,15 @@ from mien.core.camera import Camera
 from mien.core.geometry import axis_angle_to_matrix
 from mien.generator.render import PosedHead, RenderOutput, pose_head, render
 from mien.morphable.carry import HeadMotion
+from mien.morphable.landmarks import (
+    BROW_LEFT,
+    BROW_RIGHT,
+    EYELIDS_LEFT,
+    EYELIDS_RIGHT,
+    FACE_OVAL,
+    LIPS_OUTER,
+)
+from mien.morphable.model import load_head_model
 
 
 def turned(puppet: Puppet, yaw_rad: float) -> HeadMotion:
@@ -186,6 +197,42 @@ def test_only_the_bodys_large_detail_is_a_misfit() -> None:
     assert float(body[11, 13]) == 0
     assert float(body[0, 0]) == 1
     assert (hair == 1).all()
+
+
+def test_eyes_are_small_parts_of_a_face_and_brows_are_none() -> None:
+    face = load_head_model().landmarks(load_head_model().mean)[:, :2]
+    size = 400 / (face.max(0).values - face.min(0).values).max()
+    px = (face - face.min(0).values) * torch.tensor([size, -size]) + torch.tensor([40.0, 440.0])
+    share = eye_share(px, (480, 480))
+    at = lambda index: float(share[int(px[index, 1]), int(px[index, 0])])  # noqa: E731
+    for index in (*EYELIDS_LEFT, *EYELIDS_RIGHT):
+        assert at(index) > 0.9
+    for index in (*BROW_LEFT, *BROW_RIGHT, *LIPS_OUTER, *FACE_OVAL):
+        assert at(index) == 0
+    assert 0.03 < float(share.mean()) < 0.12
+
+
+def test_an_eye_keeps_its_lights_and_lashes_when_it_moves(puppet: Puppet) -> None:
+    """A light that only the photo has goes with the eye; elsewhere on the skin it would be a speck."""
+    fit = puppet.avatar.fit
+    height, width = puppet.avatar.photo.shape[:2]
+    eyes = eye_share(fit.landmarks_px, (height, width))
+    middle = fit.landmarks_px[list(EYELIDS_LEFT)].mean(0).round().int()
+    chin = fit.landmarks_px[list(FACE_OVAL)].mean(0).lerp(fit.landmarks_px[152], 0.9).round().int()
+    assert float(eyes[middle[1], middle[0]]) > 0.9
+    changes = []
+    for x, y in (middle.tolist(), chin.tolist()):
+        photo = puppet.avatar.photo.clone()
+        photo[y - 1 : y + 2, x - 1 : x + 2] = torch.tensor([0, 255, 0], dtype=torch.uint8)
+        spotted = replace(puppet, avatar=replace(puppet.avatar, photo=photo))
+        spotted = replace(spotted, detail=photo_detail(spotted))
+        moved = fit.expression.clone()
+        for name in ("browInnerUp", "jawOpen", "eyeLookUpLeft", "eyeLookUpRight"):
+            moved[ARKIT_INDEX[name]] = 0.6
+        one, other = (drawn(p, 0.0, moved) for p in (spotted, puppet))
+        changes.append(float((one - other)[..., 1].max()))
+    assert changes[0] > 60
+    assert changes[1] < 0.3 * changes[0]
 
 
 def test_lips_are_not_inside_the_mouth() -> None:

@@ -30,6 +30,7 @@ from mien.generator.posed import all_carried
 from mien.generator.render import PosedHead, RenderOutput
 from mien.morphable.carry import HeadMotion
 from mien.morphable.chart import AXIS_Z, V_BODY
+from mien.morphable.landmarks import EYELIDS_LEFT, EYELIDS_RIGHT
 
 HIDDEN: Final = (0.008, 0.02)
 """How far behind what the photo shows a point's detail fades, EG3D units."""
@@ -62,6 +63,8 @@ BARE: Final = 0.02
 """Alpha of hair below which skin counts as bare."""
 MISFIT: Final = (0.08, 0.22)
 """Largest detail nearby of the body between which the photo shows something else than the point under it."""
+EYE_REACH: Final = 0.22
+"""How far around an eye what is seen is the eye's, as a share of its size."""
 OVERSHOOT: Final = 0.05
 """How far the sharp lookup of the detail may leave the smooth one."""
 SPECK_BLUR_PX: Final = 0.7
@@ -185,12 +188,14 @@ def make_detail(
     hidden: Float[Tensor, "height width"] | None = None,
     folded: Float[Tensor, "height width"] | None = None,
     chest: Float[Tensor, "height width"] | None = None,
+    eyes: Float[Tensor, "height width"] | None = None,
 ) -> PhotoDetail:
     """Detail from the photo and the avatar's render `out` of the head `source`, with the photo's camera.
 
     The person's pixels are those that give the photo when laid over the plate. Where glasses hide the
     face, by the share `hidden`, there is no detail; where skin is `folded` away, there is none in another
-    expression. `chest` is what stays.
+    expression. `chest` is what stays. What the photo shows at the `eyes` (see `eye_share`) is theirs, however
+    unlike the render.
     """
     assert source.carried is not None
     places = places_of(camera, out, camera, None)
@@ -200,7 +205,9 @@ def make_detail(
     if hidden is not None:
         person = torch.lerp(person, plain, hidden[..., None])
     detail = person - plain
-    trust = facing_of(places.rest, camera) * agreement(detail[..., 3], out.alpha) * fidelity(detail, out)
+    alike = fidelity(detail, out)
+    alike = alike if eyes is None else torch.maximum(alike, eyes)
+    trust = facing_of(places.rest, camera) * agreement(detail[..., 3], out.alpha) * alike
     if folded is not None:
         trust = trust * (1 - folded)
     covered = out.alpha > COVERED[0]
@@ -275,6 +282,20 @@ def fidelity(detail: Float[Tensor, "height width 4"], out: RenderOutput) -> Floa
     largest = (detail[..., :3].abs().amax(-1) * body_share(out)).numpy()
     largest = cv2.dilate(largest, np.ones((3, 3), np.uint8))
     return 1 - smoothstep(torch.from_numpy(largest), *MISFIT)
+
+
+def eye_share(landmarks_px: Float[Tensor, "478 2"], shape: tuple[int, int]) -> Float[Tensor, "height width"]:
+    """1 at the eyes and their lids' edges: lashes and lights on the pupils, all of which a render
+    hardly has, move with them."""
+    share = np.zeros(shape, np.float32)
+    for lids in (EYELIDS_LEFT, EYELIDS_RIGHT):
+        points = landmarks_px[list(lids)].double().numpy()
+        eye = np.zeros(shape, np.uint8)
+        cv2.fillConvexPoly(eye, cv2.convexHull(np.round(points).astype(np.int32)), 1)
+        reach = max(1, round(EYE_REACH * float(np.linalg.norm(np.ptp(points, axis=0)))))
+        ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
+        share = np.maximum(share, cv2.dilate(eye, ball).astype(np.float32))
+    return torch.from_numpy(cv2.GaussianBlur(share, (0, 0), 1.5))
 
 
 def turn_of(photo: Camera, camera: Camera, motion: HeadMotion | None) -> float:

@@ -17,6 +17,7 @@ from mien.animation.detail import (
     add_detail,
     body_share,
     carried_of,
+    eye_share,
     make_detail,
     moving_share,
     outline_share,
@@ -144,6 +145,7 @@ def photo_detail(puppet: Puppet) -> PhotoDetail:
     return make_detail(
         photo, alpha, canvas.plate, canvas.camera, head, out, puppet.chin_y,
         hidden=share, folded=_folded(puppet, head, canvas.camera, (height, width)), chest=chest,
+        eyes=eye_share(avatar.fit.landmarks_px, (height, width)),
     )  # fmt: skip
 
 
