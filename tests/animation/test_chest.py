@@ -9,7 +9,7 @@ import torch
 from tests.animation.test_detail import plain_head, turned
 
 from mien.animation import detail
-from mien.animation.chest import stained
+from mien.animation.chest import stained, without_crumbs
 from mien.animation.detail import LOW, body_share, moving_share, places_of
 from mien.animation.drive import STILL_WEIGHT, Puppet, make_puppet, photo_canvas, render_moving
 from mien.animation.plate import shown_weight
@@ -115,6 +115,18 @@ def test_the_rim_of_the_neck_on_a_collar_is_none_of_the_collar() -> None:
     found = stained(evidence, collar)
     assert found[rim].mean() > 0.97
     assert not found[~rim].any()
+
+
+def test_crumbs_of_a_collar_go_with_the_neck_and_borders_stay() -> None:
+    share = (rectangle(0, 120, 80, 200) * np.float32(0.9)).astype(np.float32)
+    even = without_crumbs(share)
+    crumbs = rectangle(100, 140, 103, 143) | rectangle(120, 80, 121, 200)
+    holes = rectangle(30, 150, 33, 153)
+    ragged = np.where(crumbs, np.float32(1), np.where(holes, np.float32(0), share))
+    assert np.abs(without_crumbs(ragged) - even)[crumbs].max() == 0
+    assert (without_crumbs(ragged)[holes] == 1).all()
+    away = ~(rectangle(76, 116, 84, 124) | holes)
+    np.testing.assert_array_equal(even[away], share[away])
 
 
 def test_a_collar_goes_on_behind_the_neck() -> None:

@@ -23,6 +23,8 @@ AROUND: Final = 0.006
 move."""
 STAINED: Final = 0.012
 """How far around the neck clothes may have its colour, in sides of the region."""
+EVEN: Final = 0.01
+"""Half width of the surroundings that decide what single pixels are, in sides of the region."""
 RIM_BLUR_PX: Final = 1.0
 
 
@@ -53,7 +55,17 @@ def chest_share(
     share = share.reshape(-1)[flat_nearest(inside)].astype(np.float32)
     share = np.maximum(share, cv2.dilate(share, ball_of(evidence, AROUND)) * (1 - shown_body))
     share[box][stained(evidence, share[box] > 0.5)] = 0
+    share[box] = without_crumbs(share[box])
     return cv2.GaussianBlur(share, (0, 0), RIM_BLUR_PX)
+
+
+def without_crumbs(share: Float32[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
+    """The share with an even border: what most of the surroundings are. Crumbs of a collar on the neck would
+    stay behind as specks when it moves."""
+    wide = 2 * max(1, round(EVEN * max(share.shape))) + 1
+    stays = (share > 0.5).astype(np.uint8)
+    even = cv2.medianBlur(stays, wide)
+    return np.where(even == stays, share, even).astype(np.float32)
 
 
 def stained(
