@@ -56,6 +56,26 @@ def test_what_is_seen_keeps_its_residual_and_the_rest_is_completed() -> None:
     torch.testing.assert_close(found, wanted[:, rows, hidden], atol=1e-3, rtol=1e-3)
 
 
+def test_what_is_seen_edge_on_is_completed() -> None:
+    generator = completing_generator()
+    planes = generator.planes(generator.mapping.w_avg[None], torch.zeros(1, 52))
+    shown = chart_evidence(
+        generator, planes, torch.zeros(128, 128), observed(BODY_RGB, 1.0), observed(HAIR_RGB, 1.0)
+    )
+    total, weight = shown.body
+    grazed = torch.ones_like(weight)
+    middle, edge = EVIDENCE_SIZE // 2, int(0.9 * EVIDENCE_SIZE)
+    grazed[:, edge:] = 0.05
+    shown = replace(shown, body=(total * grazed, weight * grazed))
+    completed = complete(generator, shown)
+    residual = torch.randn(1, 7, 256, 256, generator=torch.Generator().manual_seed(2))
+    out = put_hidden(residual, shown, completed)[:, BODY_RGB, 60:250]
+    change = (out - residual[:, BODY_RGB, 60:250]).abs().mean((0, 1, 2))
+    texel = 256 // EVIDENCE_SIZE or 1
+    assert change[(middle + 6) * texel : (edge - 6) * texel].max() == 0
+    assert change[(edge + 6) * texel : 250].min() > 0.1
+
+
 def test_colours_filled_in_next_to_what_is_seen_do_not_show() -> None:
     """Beside the seen half the residual has whatever was near it; within it, gaps stay as they are filled."""
     generator = completing_generator()

@@ -28,6 +28,9 @@ from mien.morphable.regions import azimuth_and_height, on_face, on_scalp
 
 GLIMPSE: Final = 0.02
 """Weight of a texel's evidence from which on it counts as seen."""
+GRAZED: Final = 0.1
+"""Weight of a texel's evidence over the median of what is seen below which it does not: what is seen edge-on,
+with the shine of a rim, would be a smear on a turned cheek."""
 WITHIN: Final = 1
 """Texels of the evidence within what is seen over which completed colours end."""
 FACING: Final = (0.15, 0.4)
@@ -120,6 +123,9 @@ def _beside(weight: Float[Tensor, "size size"]) -> Float[Tensor, "size size"]:
 
     Next to it the residual's own colours are of whatever is near: dyed scalp drew a dark line around faces.
     """
+    glimpse = weight > GLIMPSE
+    if glimpse.any():
+        weight = weight * (weight > GRAZED * weight[glimpse].median())
     seen, half = (weight > GLIMPSE).float()[None, None], len(weight) // 64
     closed = -_largest(-_largest(seen, half), half)  # gaps within what is seen are filled in well
     return torch.maximum(unseen(weight), 1 - blurred(-_largest(-closed, WITHIN)[0, 0], 2 * WITHIN + 1))
