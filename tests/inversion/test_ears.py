@@ -120,7 +120,7 @@ def test_an_ear_behind_hair_is_like_the_other(model: MorphableModel) -> None:
     assert max(left_off(fit, found, truth, model)) < 0.5
 
 
-def test_red_and_shaded_ears_are_skin(portrait: Portrait, model: MorphableModel) -> None:
+def test_red_and_shaded_ears_are_skin(model: MorphableModel) -> None:
     fit = face_at(model)
     truth = shapes(fit, model, STANDING_OFF, STANDING_OFF)
     for ear_rgb in ((150, 95, 78), (215, 135, 120)):

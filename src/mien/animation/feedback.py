@@ -56,8 +56,7 @@ class Feedback:
     keys: int = 24
     """Frames drawn in each pass, spread evenly over the clip; never more than a quarter of its frames."""
     passes: int = 3
-    """How often what is left is measured: what two passes leave of faces that turn is a quarter more than
-    what three do."""
+    """How often what is left is measured: on three portraits two passes left 1.3 times what three did."""
 
 
 def correct_motion(
